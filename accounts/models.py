@@ -1,0 +1,92 @@
+"""Users, who sign in by e-mail, and their API keys, of which only a digest is kept."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users, who have no name to sign in with but their e-mail address."""
+
+    use_in_migrations = True
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """The whole address in lower case: nobody means another mailbox by `Alice@Example.com`."""
+        return (email or "").strip().lower()
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A saved user. Without a password the account can only be entered through a password reset."""
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=self.normalize_email(username))
+
+
+class User(AbstractUser):
+    """A person or a program's owner. Signs in by e-mail."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField("e-mail address", unique=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    class Meta(AbstractUser.Meta):
+        constraints = (models.CheckConstraint(name="email_is_lower_case", condition=Q(email=Lower("email"))),)
+
+    def __str__(self) -> str:
+        return self.email
+
+    def save(self, *args: Any, **options: Any) -> None:
+        self.email = User.objects.normalize_email(self.email)
+        super().save(*args, **options)
+
+
+class ApiKey(models.Model):
+    """What a program authenticates with. The secret is shown once, when it is issued; here is only its SHA-256."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100, blank=True)
+    prefix = models.CharField(max_length=12, editable=False, help_text="the first characters, to recognise a key by")
+    last_four = models.CharField(max_length=4, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the secret, in hex")
+    requests_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="empty: the default of the site"
+    )
+    concurrent_requests = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="empty: the default of the site"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True, db_index=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "API key"
+        ordering = ("-created_at",)
+        constraints = (
+            models.CheckConstraint(name="requests_per_minute_is_positive", condition=~Q(requests_per_minute=0)),
+            models.CheckConstraint(name="concurrent_requests_is_positive", condition=~Q(concurrent_requests=0)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.masked} {self.name}".strip()
+
+    @property
+    def masked(self) -> str:
+        """The key as it may be shown: `ark-abcd…wxyz`."""
+        return f"{self.prefix}…{self.last_four}"

@@ -1,0 +1,37 @@
+"""What both lanes read off a request before its fields: size, media type, JSON, and our own request headers."""
+
+from decimal import Decimal, InvalidOperation
+
+from gateway.errors import InvalidValue, RequestTooLarge, UnsupportedMediaType
+
+MAX_JSON_BYTES = 25 * 1024 * 1024
+
+
+def check_size(size: int) -> None:
+    """Raises `RequestTooLarge` for a JSON body of more than 25 MB."""
+    if size > MAX_JSON_BYTES:
+        raise RequestTooLarge(f"The body is larger than {MAX_JSON_BYTES >> 20} MB. Send less, or smaller pictures.")
+
+
+def check_media_type(content_type: str | None) -> None:
+    """JSON endpoints take JSON; a missing header is read as JSON. Raises `UnsupportedMediaType`."""
+    if content_type is None:
+        return
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type and media_type != "application/json":
+        raise UnsupportedMediaType(f"This endpoint takes `application/json`, not `{media_type}`.")
+
+
+def parse_max_credits(value: str | None) -> int | None:
+    """Millicredits of an `X-ArkRoute-Max-Credits` header. Raises `InvalidValue` for what is no amount."""
+    if value is None:
+        return None
+    try:
+        amount = Decimal(value.strip())
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount < 0:
+        raise InvalidValue(
+            "`X-ArkRoute-Max-Credits` must be a number of credits, such as `2.5`.", param="X-ArkRoute-Max-Credits"
+        )
+    return int(amount * 1000)

@@ -1,0 +1,125 @@
+"""The one map from exceptions to OpenAI's error bodies, used by the express lane and by DRF.
+
+{"error": {"message": str, "type": str, "param": str | null, "code": str | null}}
+"""
+
+import logging
+import math
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse
+from msgspec import Struct
+from rest_framework import exceptions as drf
+
+from accounts.keys import InvalidApiKey, MissingApiKey
+from api.headers import limit_headers
+from billing.ledger import LedgerUnavailable
+from gateway.errors import GatewayError, LimitError
+
+logger = logging.getLogger(__name__)
+
+# code -> (status, type). The contract's table of errors.
+STATUSES: dict[str, tuple[int, str]] = {
+    "invalid_json": (400, "invalid_request_error"),
+    "unsupported_media_type": (415, "invalid_request_error"),
+    "context_length_exceeded": (400, "invalid_request_error"),
+    "content_policy_violation": (400, "invalid_request_error"),
+    "missing_api_key": (401, "authentication_error"),
+    "invalid_api_key": (401, "authentication_error"),
+    "insufficient_credits": (402, "insufficient_quota"),
+    "max_credits_exceeded": (402, "insufficient_quota"),
+    "model_not_found": (404, "invalid_request_error"),
+    "unknown_url": (404, "invalid_request_error"),
+    "method_not_allowed": (405, "invalid_request_error"),
+    "request_too_large": (413, "invalid_request_error"),
+    "missing_required_parameter": (422, "invalid_request_error"),
+    "invalid_type": (422, "invalid_request_error"),
+    "invalid_value": (422, "invalid_request_error"),
+    "invalid_image": (422, "invalid_request_error"),
+    "invalid_image_url": (422, "invalid_request_error"),
+    "rate_limit_exceeded": (429, "rate_limit_error"),
+    "concurrency_exceeded": (429, "rate_limit_error"),
+    "provider_error": (500, "provider_error"),
+    "provider_timeout": (500, "provider_error"),
+    "internal_error": (500, "server_error"),
+    "provider_not_configured": (503, "server_error"),
+    "overloaded": (503, "server_error"),
+    "database_unavailable": (503, "server_error"),
+}
+# Seconds that a client should wait where nobody knows better.
+DEFAULT_RETRY_AFTER = {"database_unavailable": 2, "overloaded": 5, "provider_not_configured": 300}
+
+
+class ErrorAnswer(Struct):
+    """An error as it goes out. `headers` are lower-case names and values."""
+
+    status: int
+    code: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def to_openai(error: BaseException, request_id: str) -> ErrorAnswer:
+    """What the client is told about `error`. The unexpected is logged here, once, with the request's id."""
+    match error:
+        case GatewayError():
+            answer = error_answer(error.code, error.message, param=error.param, retry_after=error.retry_after)
+            if isinstance(error, LimitError) and error.admission is not None:
+                answer.headers |= limit_headers(error.admission)
+            return answer
+        case MissingApiKey():
+            return error_answer("missing_api_key", str(error))
+        case InvalidApiKey():
+            return error_answer("invalid_api_key", str(error))
+        case LedgerUnavailable() | OperationalError() | InterfaceError():
+            logger.error("%s: the database is unavailable: %s", request_id, error)
+            return error_answer(
+                "database_unavailable", "The database cannot be reached. Nothing was charged; try again."
+            )
+        case Http404() | drf.NotFound():
+            return error_answer("unknown_url", "There is nothing at this address. See /docs/ for what there is.")
+        case drf.MethodNotAllowed():
+            return error_answer("method_not_allowed", str(error.detail))
+        case drf.UnsupportedMediaType() | drf.NotAcceptable():
+            return error_answer("unsupported_media_type", str(error.detail))
+        case RequestDataTooBig():
+            return error_answer("request_too_large", "The body is larger than this endpoint takes.")
+        case drf.ParseError():
+            return error_answer("invalid_json", str(error.detail))
+    logger.error("%s: unexpected", request_id, exc_info=error)
+    return error_answer(
+        "internal_error", f"Something went wrong on our side. Nothing was charged; tell us the id {request_id}."
+    )
+
+
+def error_answer(code: str, message: str, *, param: str | None = None, retry_after: float | None = None) -> ErrorAnswer:
+    """The answer for one of the contract's codes. `retry_after` is in seconds."""
+    status, _ = STATUSES[code]
+    headers = {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        headers["x-should-retry"] = "false"
+    wait = retry_after if retry_after is not None else DEFAULT_RETRY_AFTER.get(code)
+    if wait is not None and status in (429, 503):
+        headers["retry-after"] = str(max(1, math.ceil(wait)))
+    return ErrorAnswer(status=status, code=code, headers=headers, body=error_body(code, message, param=param))
+
+
+def error_body(code: str, message: str, *, param: str | None = None) -> bytes:
+    error = {"message": message, "type": STATUSES[code][1], "param": param, "code": code}
+    return msgspec.json.encode({"error": error})
+
+
+def drf_exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
+    """DRF's `EXCEPTION_HANDLER`: the same answers as in the express lane."""
+    request = context["request"]._request
+    answer = to_openai(error, request.request_id)
+    response = HttpResponse(answer.body, status=answer.status, content_type="application/json", headers=answer.headers)
+    if isinstance(error, drf.MethodNotAllowed):
+        response["allow"] = ", ".join(context["view"].allowed_methods)
+    return response

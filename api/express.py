@@ -1,0 +1,197 @@
+"""The express lane: the token-rate endpoints as bare ASGI, since Django's own cost per request exceeds all of ours.
+
+What is true here (auth, limits, holds, receipts, headers, errors) is true of the REST views too: both call
+`api.admit`, `gateway.flows` and `api.errors`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from api.admit import Admitted, admit
+from api.body import check_media_type, check_size, parse_max_credits
+from api.errors import error_answer, to_openai
+from api.headers import EVERYWHERE, call_headers, identity_headers, limit_headers, preflight_headers
+from api.sse import EventStream
+from gateway.call import Call, new_request_id
+from gateway.flows import chat, embeddings
+from gateway.requests.chat import parse_chat
+from gateway.requests.decoding import decode_object
+from gateway.requests.embeddings import parse_embedding
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = dict[bytes, bytes]
+Endpoint = Callable[["Exchange", Call, bytes], Awaitable[None]]
+
+_EVERYWHERE = [(name.encode(), value.encode()) for name, value in EVERYWHERE.items()]
+_JSON = (b"content-type", b"application/json")
+
+
+class Exchange:
+    """One request and its answer, on the wire."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.headers: Headers = dict(scope["headers"])
+        self.request_id = new_request_id()
+        self.admitted: Admitted | None = None
+        self._receive = receive
+        self._send = send
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    async def read_body(self) -> bytes:
+        """The whole body. Raises `RequestTooLarge`, and `ClientLeft` where it does not come to its end."""
+        check_size(int(self.headers.get(b"content-length", b"0") or 0))
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            pieces, size = [body], len(body)
+            while message.get("more_body"):
+                message = await self._receive()
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
+                check_size(size)
+            body = b"".join(pieces)
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        return body
+
+    async def wait_for_disconnect(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def start(self, status: int, headers: dict[str, str], content_type: tuple[bytes, bytes] = _JSON) -> None:
+        identity = identity_headers(self.request_id, self.header(b"x-request-id"))
+        limits = limit_headers(self.admitted.admission) if self.admitted else {}
+        lines = [
+            (name.encode(), value.encode()) for part in (identity, limits, headers) for name, value in part.items()
+        ]
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [content_type, *_EVERYWHERE, *lines]}
+        )
+
+    async def send_body(self, body: bytes, *, more: bool = False) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        await self.start(status, {**headers, "content-length": str(len(body))})
+        await self.send_body(body)
+
+
+class ClientLeft(Exception):
+    """The client closed the connection: nobody is there to be answered."""
+
+
+async def express(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serves the paths of `ROUTES`."""
+    exchange = Exchange(scope, receive, send)
+    method = scope["method"]
+    if method == "OPTIONS":
+        asked = exchange.header(b"access-control-request-headers")
+        await exchange.answer(204, b"", preflight_headers(asked, "POST, OPTIONS"))
+        return
+    if method != "POST":
+        refused = error_answer("method_not_allowed", f"{scope['path']} takes POST, not {method}.")
+        await exchange.answer(refused.status, refused.body, {**refused.headers, "allow": "POST, OPTIONS"})
+        return
+    endpoint, serve = ROUTES[scope["path"]]
+    call: Call | None = None
+    try:
+        exchange.admitted = await admit(exchange.header(b"authorization"))
+        call = Call(
+            caller=exchange.admitted.caller,
+            endpoint=endpoint,
+            request_id=exchange.request_id,
+            max_credits=parse_max_credits(exchange.header(b"x-arkroute-max-credits")),
+        )
+        check_media_type(exchange.header(b"content-type"))
+        await _serve_unless_client_leaves(exchange, serve, call, await exchange.read_body())
+    except ClientLeft:
+        return
+    except Exception as error:
+        answer = to_openai(error, exchange.request_id)
+        headers = call_headers(call) if call and call.attempts else {}
+        await exchange.answer(answer.status, answer.body, headers | answer.headers)
+    finally:
+        if exchange.admitted is not None:
+            exchange.admitted.admission.release()
+
+
+async def _serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call: Call, body: bytes) -> None:
+    """Runs `serve`; when the client closes the connection it is cancelled, so that the provider is let go at once.
+
+    What the cancellation means for money is the charge's to say.
+    """
+    work = asyncio.current_task()
+    assert work is not None
+    left = False
+
+    def leave(watch: "asyncio.Task[None]") -> None:
+        nonlocal left
+        if not watch.cancelled():
+            left = True
+            work.cancel()
+
+    watch = asyncio.ensure_future(exchange.wait_for_disconnect())
+    watch.add_done_callback(leave)
+    try:
+        await serve(exchange, call, body)
+    except asyncio.CancelledError:
+        if not left:
+            raise
+        work.uncancel()
+        raise ClientLeft from None
+    finally:
+        watch.remove_done_callback(leave)
+        watch.cancel()
+
+
+async def _chat_completions(exchange: Exchange, call: Call, body: bytes) -> None:
+    request = parse_chat(decode_object(body))
+    if request.stream:
+        await _stream(exchange, call, chat.stream(call, request))
+    else:
+        answer = msgspec.json.encode(await chat.complete(call, request))
+        await exchange.answer(200, answer, call_headers(call))
+
+
+async def _embeddings(exchange: Exchange, call: Call, body: bytes) -> None:
+    answer = await embeddings.embed(call, parse_embedding(decode_object(body)))
+    await exchange.answer(200, msgspec.json.encode(answer), call_headers(call))
+
+
+async def _stream(exchange: Exchange, call: Call, chunks: AsyncGenerator[list[bytes], None]) -> None:
+    """Sends `chunks` as server-sent events. An error before the first is an HTTP error, after it an event."""
+    events = EventStream(exchange, lambda: call_headers(call))
+    try:
+        async for payloads in chunks:
+            await events.send(payloads)
+        await events.end()
+    except Exception as error:
+        if not events.started:
+            raise
+        await events.fail(to_openai(error, exchange.request_id).body)
+    finally:
+        events.close()
+        await chunks.aclose()
+
+
+def _routes() -> dict[str, tuple[str, Endpoint]]:
+    """Each path with and without `/v1`, with and without a slash at its end."""
+    endpoints: dict[str, Endpoint] = {"/chat/completions": _chat_completions, "/embeddings": _embeddings}
+    return {
+        f"{prefix}{path}{slash}": (f"/v1{path}", serve)
+        for path, serve in endpoints.items()
+        for prefix in ("/v1", "")
+        for slash in ("", "/")
+    }
+
+
+ROUTES = _routes()

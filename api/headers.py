@@ -1,0 +1,59 @@
+"""The headers of our answers: identity, limits, cost, and what browsers may read of them."""
+
+from gateway.call import Call
+from gateway.charge import credits_text
+from gateway.limits import Admission, format_duration
+
+EXPOSED = (
+    "x-request-id, x-client-request-id, x-arkroute-credits, x-arkroute-model, x-arkroute-overhead-ms, "
+    "x-arkroute-stand-in, x-arkroute-capped-tokens, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+    "x-ratelimit-reset-requests, retry-after, x-should-retry"
+)
+# On every answer of the API, errors included.
+EVERYWHERE = {
+    "x-content-type-options": "nosniff",
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": EXPOSED,
+    "cache-control": "no-store",
+}
+_LONGEST_CLIENT_ID = 200
+
+
+def preflight_headers(asked: str | None, methods: str) -> dict[str, str]:
+    """CORS: any page with a key of its own may call, without credentials, with the headers that its browser names."""
+    return {
+        "access-control-allow-methods": methods,
+        "access-control-allow-headers": asked or "authorization, content-type",
+        "access-control-max-age": "86400",
+        "vary": "access-control-request-headers",
+    }
+
+
+def identity_headers(request_id: str, client_request_id: str | None) -> dict[str, str]:
+    """Our id of the request, and the client's own if it sent one that is fit for a header."""
+    headers = {"x-request-id": request_id}
+    if client_request_id and client_request_id.isascii() and client_request_id.isprintable():
+        headers["x-client-request-id"] = client_request_id[:_LONGEST_CLIENT_ID]
+    return headers
+
+
+def limit_headers(admission: Admission) -> dict[str, str]:
+    return {
+        "x-ratelimit-limit-requests": str(admission.limit),
+        "x-ratelimit-remaining-requests": str(admission.remaining),
+        "x-ratelimit-reset-requests": format_duration(admission.reset),
+    }
+
+
+def call_headers(call: Call) -> dict[str, str]:
+    """What a priced call came to, as far as it is known when the headers leave."""
+    headers = {"x-arkroute-overhead-ms": f"{call.overhead * 1000:.2f}"}
+    if call.served_by:
+        headers["x-arkroute-model"] = call.served_by
+    if call.stand_in:
+        headers["x-arkroute-stand-in"] = "true"
+    if call.charged is not None:
+        headers["x-arkroute-credits"] = credits_text(call.charged)
+    if call.capped_tokens is not None:
+        headers["x-arkroute-capped-tokens"] = str(call.capped_tokens)
+    return headers

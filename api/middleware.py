@@ -1,0 +1,84 @@
+"""The API's lane through Django.
+
+Its paths end here: sessions, CSRF and cookies have no part in an API that knows Bearer keys only, and none of their
+cost. What every answer carries (request id, limits, CORS), 404s and preflights included, is added here.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, ResolverMatch, resolve
+
+from api.admit import Admitted
+from api.errors import error_answer
+from api.headers import EVERYWHERE, call_headers, identity_headers, limit_headers, preflight_headers
+from gateway.call import Call, new_request_id
+
+GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+class ApiRequest(HttpRequest):
+    """What the lane adds to a request."""
+
+    request_id: str
+    admitted: Admitted | None
+    call: Call | None
+
+
+class ApiMiddleware:
+    async_capable = True
+    sync_capable = False
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: ApiRequest) -> HttpResponseBase:
+        request.request_id = new_request_id()
+        request.admitted = request.call = None
+        match = _find_view(request.path_info)
+        if match is None and not request.path_info.startswith("/v1/"):
+            response = await self.get_response(request)
+            response["x-request-id"] = request.request_id
+            return response
+        try:
+            response = await _answer(request, match)
+        finally:
+            if request.admitted is not None:
+                request.admitted.admission.release()
+        for headers in _headers(request):
+            for name, value in headers.items():
+                response.headers.setdefault(name, value)
+        return response
+
+
+def _find_view(path: str) -> ResolverMatch | None:
+    """The API's view at `path`; pages are not its concern."""
+    try:
+        match = resolve(path)
+    except Resolver404:
+        return None
+    return match if match.app_name == "api" else None
+
+
+async def _answer(request: ApiRequest, match: ResolverMatch | None) -> HttpResponseBase:
+    if match is None:
+        unknown = error_answer("unknown_url", f"There is nothing at {request.path}. See /docs/ for what there is.")
+        return HttpResponse(unknown.body, status=unknown.status, content_type="application/json")
+    request.resolver_match = match
+    if request.method == "OPTIONS":
+        asked = request.headers.get("access-control-request-headers")
+        return HttpResponse(status=204, headers=preflight_headers(asked, "GET, POST, DELETE, OPTIONS"))
+    response = await match.func(request, *match.args, **match.kwargs)
+    return response.render() if hasattr(response, "render") else response
+
+
+def _headers(request: ApiRequest) -> list[dict[str, str]]:
+    headers = [EVERYWHERE, identity_headers(request.request_id, request.headers.get("x-request-id"))]
+    if request.admitted is not None:
+        headers.append(limit_headers(request.admitted.admission))
+    if request.call is not None:
+        headers.append(call_headers(request.call))
+    return headers

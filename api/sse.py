@@ -1,0 +1,74 @@
+"""Server-sent events over bare ASGI. Format: the WHATWG HTML standard, section 9.2; OpenAI's end mark is `[DONE]`."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Protocol
+
+# Proxies and clients give up on silence; a comment keeps them. Seconds.
+KEEP_ALIVE = 10.0
+_EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
+
+
+class Wire(Protocol):
+    """The part of an exchange that a stream needs."""
+
+    async def start(self, status: int, headers: dict[str, str], content_type: tuple[bytes, bytes]) -> None: ...
+
+    async def send_body(self, body: bytes, *, more: bool = False) -> None: ...
+
+
+class EventStream:
+    """Starts the answer with the first event, or with a comment when that takes long.
+
+    `headers` is asked for at that moment, so that it can tell who serves.
+    """
+
+    def __init__(self, wire: Wire, headers: Callable[[], dict[str, str]]) -> None:
+        self.started = False
+        self._wire = wire
+        self._headers = headers
+        self._last_sent = monotonic()
+        self._comment: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(KEEP_ALIVE, self._keep_alive)
+
+    async def send(self, payloads: list[bytes]) -> None:
+        """One event for each payload, in one piece."""
+        if not self.started:
+            await self._start()
+        self._last_sent = monotonic()
+        await self._wire.send_body(b"data: " + b"\n\ndata: ".join(payloads) + b"\n\n", more=True)
+
+    async def end(self) -> None:
+        if not self.started:
+            await self._start()
+        await self._wire.send_body(b"data: [DONE]\n\n")
+
+    async def fail(self, error_body: bytes) -> None:
+        """The in-band form of an error: one event, and no end mark."""
+        await self._wire.send_body(b"data: " + error_body + b"\n\n")
+
+    def close(self) -> None:
+        """Stops the comments."""
+        self._timer.cancel()
+        if self._comment is not None:
+            self._comment.cancel()
+
+    async def _start(self) -> None:
+        self.started = True
+        headers = {**self._headers(), "x-accel-buffering": "no"}
+        await self._wire.start(200, headers, _EVENT_STREAM)
+
+    def _keep_alive(self) -> None:
+        silence = monotonic() - self._last_sent
+        if silence >= KEEP_ALIVE:
+            self._comment = self._loop.create_task(self._send_comment())
+            silence = 0.0
+        self._timer = self._loop.call_later(KEEP_ALIVE - silence, self._keep_alive)
+
+    async def _send_comment(self) -> None:
+        if not self.started:
+            await self._start()
+        self._last_sent = monotonic()
+        await self._wire.send_body(b": keep-alive\n\n", more=True)

@@ -1,0 +1,43 @@
+from adrf.views import APIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.views.calls import begin_call
+from billing import ledger
+from gateway.usage import key_usage
+
+
+class Account(APIView):
+    """`GET /v1/account`: the caller's credits, and the key's limits."""
+
+    async def get(self, request: Request) -> Response:
+        call = await begin_call(request, "/v1/account", read=True)
+        balance = await ledger.balance(call.caller.user_id)
+        caller = call.caller
+        usage = await key_usage(caller.user_id, caller.key_id)
+        return Response(
+            {
+                "object": "account",
+                "email": caller.email,
+                "credits": {
+                    "balance": credits_number(balance.posted),
+                    "held": credits_number(balance.held),
+                    "available": credits_number(balance.available),
+                },
+                "key": {
+                    "name": caller.key_name,
+                    "prefix": caller.key_prefix,
+                    "limits": {
+                        "requests_per_minute": caller.requests_per_minute,
+                        "concurrent_requests": caller.concurrent_requests,
+                    },
+                    "usage": {"days": 30, "requests": usage.requests, "credits": credits_number(usage.spent)},
+                },
+            }
+        )
+
+
+def credits_number(millicredits: int) -> float | int:
+    """Credits as a JSON number with up to three decimals."""
+    whole, part = divmod(millicredits, 1000)
+    return whole if part == 0 else millicredits / 1000

@@ -1,0 +1,88 @@
+"""What a process owns besides its code: work in the background, and things to put away in order at its end.
+
+The ledger's writer, the HTTP pools and the connection to Redis are made where they are used, at first use, so they are
+there under any server, in commands and in tests. This is the one place that knows all of them and closes them.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
+
+from accounts.database import close_database_threads
+from billing import group_commit, ledger
+from gateway import charge, limits, media
+from gateway.providers import http
+
+logger = logging.getLogger(__name__)
+
+
+class Chore(NamedTuple):
+    """Something to do every so many seconds. A `job` may be left to other processes; the rest each one does itself."""
+
+    name: str
+    seconds: float
+    work: Callable[[], Awaitable[object]]
+    job: bool = False
+
+
+CHORES = (
+    Chore("renewing the leases of open holds", 30, charge.renew_leases),
+    Chore("telling Redis which requests are still open", 30, limits.renew_leases),
+    Chore("releasing holds past their deadline", 15, ledger.sweep),
+    Chore("deleting media files past their days", 3600, partial(asyncio.to_thread, media.purge_expired), job=True),
+)
+
+
+class Runtime:
+    """One process's own. `draining` is true once it was told to end: /readyz says so, requests are still answered."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self.jobs = True
+        self._chores: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Starts the work in the background on the running event loop, unless it runs already."""
+        if not self._chores:
+            self._chores = [asyncio.create_task(_repeat(chore)) for chore in CHORES if self.jobs or not chore.job]
+
+    async def drain(self) -> None:
+        """Ends the work in the background and closes what the process opened; the requests have ended before.
+
+        Whatever is used after it is made anew, and `start` starts again.
+        """
+        for task in self._chores:
+            task.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        self._chores = []
+        await limits.close()
+        await http.close_pools()
+        # Last, since until here something may still have been settled. They wait for threads, so not on the event loop.
+        await asyncio.to_thread(group_commit.close)
+        await asyncio.to_thread(close_database_threads)
+        self.draining = False
+
+
+async def _repeat(chore: Chore) -> None:
+    while True:
+        await asyncio.sleep(chore.seconds)
+        try:
+            await chore.work()
+        except Exception:
+            # A database that is away for a minute must not end the chore for good.
+            logger.exception("%s failed; it is tried again in %s seconds", chore.name, chore.seconds)
+
+
+_runtime: Runtime | None = None
+_owner = 0
+
+
+def runtime() -> Runtime:
+    """This process's runtime, made at the first call; a forked child makes its own."""
+    global _runtime, _owner
+    if _runtime is None or _owner != os.getpid():
+        _runtime, _owner = Runtime(), os.getpid()
+    return _runtime

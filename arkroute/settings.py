@@ -1,0 +1,222 @@
+"""All settings of ArkRoute, read once from the environment.
+
+`<ARKROUTE_DATA>/.env` is read first (`make run` writes it); a variable of the real environment wins over it.
+Every variable is described in `.env.example`; `arkroute/checks.py` refuses what cannot work.
+"""
+
+import os
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+# Everything that a run writes lies here: database, media, models, logs.
+ARKROUTE_DATA = Path(os.environ.get("ARKROUTE_DATA") or BASE_DIR / "var").resolve()
+env.read_env(str(ARKROUTE_DATA / ".env"), overwrite=False)
+
+# --- Process -------------------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+PORT = env.int("PORT", default=8000)
+# The address that clients use, without a slash at its end; links in answers and mails start with it.
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{PORT}" if DEBUG else "").rstrip("/")
+
+# --- Applications --------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",  # first, so that `manage.py runserver` serves ASGI
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "rest_framework",
+    "adrf",
+    "accounts",
+    "billing",
+    "gateway",
+    "api",
+    "dashboard",
+    "arkroute",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "api.middleware.ApiMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "arkroute.urls"
+ASGI_APPLICATION = "arkroute.asgi.application"
+APPEND_SLASH = False  # a POST is never redirected; paths take an optional slash themselves
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database ------------------------------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{ARKROUTE_DATA / 'arkroute.sqlite3'}")}
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A commit survives a power cut (synchronous=FULL), writers queue instead of failing (IMMEDIATE, timeout), readers
+    # never wait for them (WAL).
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Redis carries what several processes share: limits, sessions, channel messages. Without it, one process does.
+REDIS_URL = env.str("REDIS_URL", default="")
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# --- Accounts ------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="optional" if DEBUG else "mandatory")
+LOGIN_REDIRECT_URL = "/dashboard/"
+# Credits that every user is granted once.
+SIGNUP_CREDITS = 500
+
+# --- API limits (per key; each key may carry its own) ----------------------------------------------------------------
+
+REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=600)
+CONCURRENT_REQUESTS = env.int("CONCURRENT_REQUESTS", default=50)
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONAlways",
+    "EXCEPTION_HANDLER": "api.errors.drf_exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- Providers -----------------------------------------------------------------------------------------------------
+
+# A key variable may hold several keys, separated by commas. A base URL is a whole prefix, so that it can be pointed
+# at any server that speaks the same protocol.
+PROVIDERS = {
+    "openai": {
+        "api_keys": env.list("OPENAI_API_KEY", default=[]),
+        "base_url": env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1").rstrip("/"),
+    },
+}
+# Overrides the catalogue's wait for a first byte.
+PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=None)
+# The engine: llama.cpp on this machine (`manage.py run_engine`).
+ENGINE_URL = env.str("ENGINE_URL", default=f"http://127.0.0.1:{PORT + 1}").rstrip("/")
+LOCAL_CHAT_GGUF = env.str("LOCAL_CHAT_GGUF", default="")
+# A model whose provider has no credentials is answered by a stand-in that says so. Development only.
+ARKROUTE_STAND_INS = env.bool("ARKROUTE_STAND_INS", default=DEBUG)
+# Names of other catalogues that resolve to ours: JSON, alias -> model id. Added to the catalogue's own.
+MODEL_ALIASES = env.json("MODEL_ALIASES", default={})
+
+# --- Media ---------------------------------------------------------------------------------------------------------
+
+MEDIA_ROOT = ARKROUTE_DATA / "media"
+MEDIA_LINK_SECONDS = env.int("MEDIA_LINK_SECONDS", default=24 * 3600)
+MEDIA_FILE_DAYS = env.int("MEDIA_FILE_DAYS", default=30)
+
+# --- Static files, mail, security, language --------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Read where they lie at start-up, so that nothing has to be collected first.
+WHITENOISE_USE_FINDERS = True
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="ArkRoute <no-reply@localhost>")
+
+# The proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks, separated by commas.
+FORWARDED_ALLOW_IPS = env.str("FORWARDED_ALLOW_IPS", default="127.0.0.1")
+if PUBLIC_URL.startswith("https://"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 3600)
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains, and
+    "security.W021",  # for the browsers' preload list: they bind a whole domain, and ours is one host of it
+    "security.W008",  # redirects to https belong to the proxy: a POST to the API is never redirected
+]
+
+# The API checks its own limits (25 MB of JSON, `api.body`); Django's must not be lower.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 26 * 1024 * 1024
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- Logs ----------------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django": {"level": LOG_LEVEL}, "uvicorn": {"level": "WARNING"}},
+}

@@ -1,0 +1,194 @@
+"""Many rows in one statement, and unsaved rows of any model among them.
+
+SQLite takes the values as parameters. Postgres gets one JSON document: its driver spends more on thousands of
+parameters than all the rest costs, and the table's own type says what each value is. Django's `bulk_create` costs
+several times as much on either, and a receipt is written for every call.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+
+# SQLite takes 32,766 since 3.32; https://www.sqlite.org/limits.html
+MAX_PARAMETERS = 32_000
+
+# --- Statements ----------------------------------------------------------------------------------------------------
+
+
+def select(cursor: CursorWrapper, sql: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows of `sql`, in which `{}` after a column's name stands for being among `keys`."""
+    if not keys:
+        return []
+    if not _is_sqlite(cursor):
+        cursor.execute(sql.format("= ANY(%s)"), [list(keys)])
+        return cursor.fetchall()
+    found: list[tuple[Any, ...]] = []
+    for part in _parts(keys, 1):
+        cursor.execute(sql.format(f"IN ({_marks(len(part))})"), part)
+        found += cursor.fetchall()
+    return found
+
+
+def insert(cursor: CursorWrapper, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    names = ", ".join(columns)
+    if not _is_sqlite(cursor):
+        if rows:
+            source = f"SELECT {names} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608
+            cursor.execute(f"INSERT INTO {table} ({names}) {source}", [_document(columns, rows)])
+        return
+    for part in _parts(rows, len(columns)):
+        sql = f"INSERT INTO {table} ({names}) VALUES {_values(part)}"  # noqa: S608
+        cursor.execute(sql, list(chain.from_iterable(part)))
+
+
+def update(cursor: CursorWrapper, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Sets all columns but the first, which is the key."""
+    key, *others = columns
+    if not _is_sqlite(cursor):
+        if rows:
+            changes = ", ".join(f"{column} = v.{column}" for column in others)
+            source = f"json_populate_recordset(NULL::{table}, %s) AS v"
+            sql = f"UPDATE {table} SET {changes} FROM {source} WHERE {table}.{key} = v.{key}"  # noqa: S608
+            cursor.execute(sql, [_document(columns, rows)])
+        return
+    # It calls the columns of VALUES `column1`, `column2`, …
+    changes = ", ".join(f"{column} = v.column{at}" for at, column in enumerate(others, start=2))
+    for part in _parts(rows, len(columns)):
+        source = f"(VALUES {_values(part)}) AS v"
+        sql = f"UPDATE {table} SET {changes} FROM {source} WHERE {table}.{key} = v.column1"  # noqa: S608
+        cursor.execute(sql, list(chain.from_iterable(part)))
+
+
+def moment(value: datetime | None, connection: BaseDatabaseWrapper) -> Any:
+    """As `adapt_datetimefield_value`, but five times as fast for what `timezone.now` gives."""
+    if value is not None and value.tzinfo is UTC and connection.vendor == "sqlite":
+        return str(value.replace(tzinfo=None))
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def _is_sqlite(cursor: CursorWrapper) -> bool:
+    return cursor.db.vendor == "sqlite"
+
+
+def _document(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    return msgspec.json.encode([dict(zip(columns, row, strict=True)) for row in rows]).decode()
+
+
+def _marks(count: int) -> str:
+    """SQLite's own marks: given `%s`, Django searches the statement for each."""
+    return ", ".join(["?"] * count)
+
+
+def _values(rows: Sequence[Sequence[Any]]) -> str:
+    return ", ".join([f"({_marks(len(rows[0]))})"] * len(rows))
+
+
+def _parts(rows: Sequence[Any], width: int) -> Iterable[Sequence[Any]]:
+    size = MAX_PARAMETERS // width
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+# --- Rows of any model -----------------------------------------------------------------------------------------------
+
+
+def insert_unsaved(connection: BaseDatabaseWrapper, unsaved: Iterable[models.Model]) -> None:
+    """Writes unsaved rows, one statement per model. A key that the database makes is not set on them."""
+    plans: dict[InsertPlan, list[models.Model]] = {}
+    for row in unsaved:
+        plans.setdefault(_plan(type(row), row.pk is not None, connection), []).append(row)
+    with connection.cursor() as cursor:
+        for plan, instances in plans.items():
+            insert(cursor, plan.table, plan.columns, [plan.values(row, connection) for row in instances])
+            for row in instances:
+                row._state.adding = False
+                row._state.db = connection.alias
+
+
+class InsertPlan:
+    """How a model's instance becomes a row: the columns, and what must be done to which value."""
+
+    def __init__(self, model: type[models.Model], with_key: bool) -> None:
+        if model._meta.parents:
+            raise TypeError(f"{model.__name__} is spread over several tables")
+        fields = [
+            field
+            for field in model._meta.concrete_fields
+            if not field.generated and (with_key or not field.primary_key)
+        ]
+        self.table = model._meta.db_table
+        self.columns = [str(field.column) for field in fields]
+        self._read = attrgetter(*(field.attname for field in fields))
+        self._stamped = [field for field in fields if _is_stamped(field)]
+        self._converted = [(at, convert) for at, field in enumerate(fields) if (convert := _conversion(field))]
+
+    def values(self, row: models.Model, connection: BaseDatabaseWrapper) -> list[Any]:
+        for field in self._stamped:
+            field.pre_save(row, add=True)
+        values = list(self._read(row))
+        for at, convert in self._converted:
+            values[at] = convert(values[at], connection)
+        return values
+
+
+_plans: dict[tuple[type[models.Model], bool], InsertPlan] = {}
+
+
+def _plan(model: type[models.Model], with_key: bool, connection: BaseDatabaseWrapper) -> InsertPlan:
+    plan = _plans.get((model, with_key))
+    if plan is None:
+        plan = _plans[model, with_key] = InsertPlan(model, with_key)
+    return plan
+
+
+Conversion = Callable[[Any, BaseDatabaseWrapper], Any]
+
+# Both databases take the values of these as they are.
+PLAIN_FIELDS = frozenset(
+    {
+        models.AutoField,
+        models.BigAutoField,
+        models.BigIntegerField,
+        models.BooleanField,
+        models.CharField,
+        models.FloatField,
+        models.IntegerField,
+        models.PositiveIntegerField,
+        models.PositiveSmallIntegerField,
+        models.TextField,
+    }
+)
+
+
+def _is_stamped(field: models.Field) -> bool:
+    return bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))
+
+
+def _conversion(field: models.Field) -> Conversion | None:
+    """What a value of this field needs before it is written; None if nothing."""
+    if isinstance(field, models.ForeignKey):
+        return _conversion(field.target_field)
+    if type(field) is models.JSONField and field.encoder is None:
+        return _json
+    if type(field) is models.DateTimeField:
+        return moment
+    if type(field) in PLAIN_FIELDS:
+        return _choice if field.choices else None
+    raise TypeError(f"`{field}`: a {type(field).__name__} is not among the fields that are written this way")
+
+
+def _json(value: Any, connection: BaseDatabaseWrapper) -> Any:
+    if value is None or connection.vendor != "sqlite":  # which has no type for JSON
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def _choice(value: Any, connection: BaseDatabaseWrapper) -> Any:
+    """The value itself of a member of TextChoices or IntegerChoices, which a driver does not take for a str or int."""
+    return getattr(value, "value", value)

@@ -1,0 +1,38 @@
+"""What the ledger does when Django or allauth tell of something: accounts that open, and the credits of a sign-up."""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.account.signals import email_confirmed, user_signed_up
+from django.apps import apps as installed_apps
+from django.apps.registry import Apps
+from django.conf import settings
+from django.dispatch import receiver
+
+from accounts.models import User
+from billing.ledger import grant_signup_credits
+from billing.models import SystemAccount
+
+
+def open_system_accounts(using: str, apps: Apps = installed_apps, **signal: Any) -> None:
+    """Opens our own side of every entry, after each migration and each flush."""
+    try:
+        account = apps.get_model("billing", "CreditAccount")
+    except LookupError:  # the app's migrations were taken back
+        return
+    account.objects.using(using).bulk_create([account(id=id_) for id_ in SystemAccount.values], ignore_conflicts=True)
+
+
+@receiver(user_signed_up)
+def grant_at_signup(user: User, **signal: Any) -> None:
+    """Waits for the confirmation where it is mandatory, unless the address came confirmed (from a sign-in provider)."""
+    if (
+        settings.ACCOUNT_EMAIL_VERIFICATION != "mandatory"
+        or EmailAddress.objects.filter(user=user, verified=True).exists()
+    ):
+        grant_signup_credits(user)
+
+
+@receiver(email_confirmed)
+def grant_at_confirmation(email_address: EmailAddress, **signal: Any) -> None:
+    grant_signup_credits(email_address.user)

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from dashboard import views
+
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("dashboard/", views.dashboard, name="dashboard"),
+    path("keys/", views.create_key, name="create_key"),
+    path("keys/<int:key_id>/revoke/", views.revoke, name="revoke_key"),
+]

@@ -1,0 +1,56 @@
+"""Pages for people who are signed in."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.keys import issue_key, revoke_key
+from accounts.models import ApiKey, User
+from billing.ledger import open_account
+from gateway.charge import credits_text
+
+
+class SignedIn(HttpRequest):
+    """What `login_required` lets through."""
+
+    user: User
+
+
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    return redirect("dashboard")
+
+
+@login_required
+@require_GET
+@never_cache
+def dashboard(request: SignedIn) -> HttpResponse:
+    """Balance, keys, and a first call to copy. A key that was just made is shown here, once."""
+    return _render_dashboard(request)
+
+
+@login_required
+@require_POST
+def create_key(request: SignedIn) -> HttpResponse:
+    """Answers the page itself instead of a redirect: the secret must not be kept anywhere to be shown later."""
+    name = request.POST.get("name", "").strip()[:100]
+    return _render_dashboard(request, secret=issue_key(request.user, name).secret)
+
+
+@login_required
+@require_POST
+def revoke(request: SignedIn, key_id: int) -> HttpResponse:
+    revoke_key(get_object_or_404(ApiKey, pk=key_id, user=request.user))
+    return redirect("dashboard")
+
+
+def _render_dashboard(request: SignedIn, secret: str = "") -> HttpResponse:
+    account = open_account(request.user)
+    context = {
+        "balance": credits_text(account.available),
+        "keys": ApiKey.objects.filter(user=request.user, revoked_at=None),
+        "secret": secret,
+    }
+    return render(request, "dashboard/dashboard.html", context)

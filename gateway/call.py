@@ -1,0 +1,49 @@
+"""One call of one caller: what every flow is given, and what it leaves on it for the answer's headers."""
+
+import secrets
+from time import perf_counter, time
+
+from msgspec import Struct, field
+
+from accounts.keys import Caller
+
+
+def new_request_id() -> str:
+    """`req_` and 44 hex digits: the milliseconds of now, so that ids sort by time, and 128 random bits."""
+    return f"req_{int(time() * 1000):012x}{secrets.token_hex(16)}"
+
+
+class Attempt(Struct):
+    """One try at one deployment. `error` is empty where it answered."""
+
+    served_by: str
+    milliseconds: int
+    error: str = ""
+
+
+class Call(Struct):
+    """Filled in on the way: who served, what was charged, how long we waited for others.
+
+    Times are seconds of `time.perf_counter`; amounts are millicredits.
+    """
+
+    caller: Caller
+    endpoint: str
+    request_id: str = field(default_factory=new_request_id)
+    max_credits: int | None = None
+    started: float = field(default_factory=perf_counter)
+    waited: float = 0.0  # for providers
+    attempts: list[Attempt] = field(default_factory=list)
+    served_by: str = ""
+    stand_in: bool = False
+    charged: int | None = None
+    capped_tokens: int | None = None
+
+    @property
+    def elapsed(self) -> float:
+        return perf_counter() - self.started
+
+    @property
+    def overhead(self) -> float:
+        """Seconds of our own time so far."""
+        return max(0.0, self.elapsed - self.waited)

@@ -1,0 +1,178 @@
+"""The one place where money meets a call.
+
+    async with charging(call, quote) as charge:
+        answer = await …a provider…
+        await charge.capture(usage)
+
+The hold is durable before the block is entered, so before any provider is called. Leaving the block without a capture
+releases it, whatever the way out. Each hold ends in exactly one receipt, written in the transaction that resolves it.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from time import time
+from types import TracebackType
+from typing import Self
+
+from django.conf import settings
+
+from billing import ledger
+from gateway.call import Call
+from gateway.errors import DatabaseUnavailable, GatewayError, InsufficientCredits, MaxCreditsExceeded
+from gateway.models import Receipt
+from gateway.pricing import Quote, price
+from gateway.types import Usage
+
+# A hold's deadline moves on while its call lives (`renew_leases`). When a process dies, its holds lapse this soon.
+LEASE = timedelta(seconds=120)
+_open_charges: "set[Charge]" = set()
+
+
+def credits_text(millicredits: int) -> str:
+    """Credits as people read them, up to three decimals: `2`, `0.1`."""
+    sign, amount = ("-", -millicredits) if millicredits < 0 else ("", millicredits)
+    whole, part = divmod(amount, 1000)
+    return f"{sign}{whole}.{part:03d}".rstrip("0").rstrip(".") if part else f"{sign}{whole}"
+
+
+def charging(call: Call, quote: Quote) -> "Charge":
+    """A block that is paid by `call`'s caller, at most `quote.ceiling`.
+
+    Entering it raises `InsufficientCredits` where the balance does not cover `quote.base`, `MaxCreditsExceeded` where
+    the client set a lower limit, `DatabaseUnavailable` where nothing can be held now.
+    """
+    return Charge(call, quote)
+
+
+class Charge:
+    """A hold on its way to a receipt. `held` is in millicredits: the quote's ceiling, or all that the balance has."""
+
+    def __init__(self, call: Call, quote: Quote) -> None:
+        self.call = call
+        self.quote = quote
+        self.held = 0
+        self._settled = False
+
+    async def __aenter__(self) -> Self:
+        call, quote = self.call, self.quote
+        if call.max_credits is not None and quote.ceiling > call.max_credits:
+            raise MaxCreditsExceeded(
+                f"This call may cost up to {credits_text(quote.ceiling)} credits, more than the "
+                f"{credits_text(call.max_credits)} that `X-ArkRoute-Max-Credits` allows. Raise it, or ask for less."
+            )
+        account = call.caller.user_id
+        try:
+            hold = await ledger.hold(
+                account, quote.ceiling, call.request_id, at_least=quote.base, deadline=_lease_end()
+            )
+        except ledger.InsufficientCredits as error:
+            raise _insufficient(error.needed, error.available) from None
+        except ledger.AccountMissing:
+            # Opened with the first credits: there have been none yet.
+            raise _insufficient(quote.base, 0) from None
+        except ledger.LedgerUnavailable as error:
+            raise DatabaseUnavailable("The ledger cannot be reached. Nothing was charged; try again.") from error
+        self.held = hold.amount
+        _open_charges.add(self)
+        return self
+
+    async def capture(self, usage: Usage, *, partial: bool = False) -> int:
+        """Charges what `usage` costs, and writes the receipt. Returns the millicredits charged.
+
+        What a call cost beyond its hold (token prices only) is charged as an overrun. A hold that lapsed in the
+        meantime stays released: nothing is charged, and the receipt says so.
+        """
+        cost = price(self.quote, usage)
+        captured = min(cost, self.held)
+        overrun = cost - captured
+        outcome = Receipt.Outcome.PARTIAL if partial else Receipt.Outcome.SUCCEEDED
+        self._end()
+        try:
+            await ledger.capture(
+                self.call.request_id,
+                self.call.caller.user_id,
+                captured,
+                overrun=overrun,
+                also=(self._receipt(outcome, usage, captured=captured, overrun=overrun),),
+            )
+        except ledger.HoldClosed:
+            await ledger.record((self._receipt(Receipt.Outcome.LATE, usage),))
+            cost = 0
+        except ledger.LedgerUnavailable as error:
+            raise DatabaseUnavailable("The ledger cannot be reached. Nothing was charged; try again.") from error
+        self.call.charged = cost
+        return cost
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._settled:
+            return
+        self._end()
+        code = error.code if isinstance(error, GatewayError) else "cancelled" if error is not None else ""
+        receipt = self._receipt(Receipt.Outcome.FAILED, Usage(reported=False), error_code=code)
+        self.call.charged = 0
+        try:
+            await ledger.release(self.call.request_id, self.call.caller.user_id, also=(receipt,))
+        except ledger.HoldClosed:
+            await ledger.record((receipt,))
+        except ledger.LedgerUnavailable:
+            # The caller's own error is the one to report; the hold lapses at its deadline.
+            return
+
+    def _end(self) -> None:
+        self._settled = True
+        _open_charges.discard(self)
+
+    def _receipt(
+        self, outcome: Receipt.Outcome, usage: Usage, *, captured: int = 0, overrun: int = 0, error_code: str = ""
+    ) -> Receipt:
+        call = self.call
+        elapsed = call.elapsed
+        return Receipt(
+            id=call.request_id,
+            account_id=call.caller.user_id,
+            api_key_id=call.caller.key_id,
+            endpoint=call.endpoint,
+            model=self.quote.model.id,
+            served_by=call.served_by,
+            stand_in=call.stand_in,
+            outcome=outcome.value,
+            error_code=error_code,
+            quote=self.held,
+            captured=captured,
+            overrun=overrun,
+            usage={
+                name: value for name in usage.__struct_fields__ if (value := getattr(usage, name)) or name == "reported"
+            },
+            attempts=[
+                {"served_by": one.served_by, "milliseconds": one.milliseconds, "error": one.error}
+                for one in call.attempts
+            ],
+            milliseconds=int(elapsed * 1000),
+            overhead_microseconds=int(max(0.0, elapsed - call.waited) * 1_000_000),
+            created_at=datetime.fromtimestamp(time(), UTC),
+        )
+
+
+def _insufficient(needed: int, available: int) -> InsufficientCredits:
+    return InsufficientCredits(
+        f"This call costs {credits_text(needed)} credits and your balance has {credits_text(available)} available. "
+        f"Buy credits at {settings.PUBLIC_URL}/billing/."
+    )
+
+
+def _lease_end() -> datetime:
+    return datetime.now(UTC) + LEASE
+
+
+async def renew_leases() -> None:
+    """Moves on the deadlines of the calls that this process is still working on. Called by the runtime, every 30 s."""
+    deadline = _lease_end()
+    renewals = [
+        ledger.extend(charge.call.request_id, charge.call.caller.user_id, deadline)
+        for charge in list(_open_charges)
+        if charge.call.elapsed > LEASE.total_seconds() / 4
+    ]
+    # A call that ends just now has nothing left to renew.
+    await asyncio.gather(*renewals, return_exceptions=True)

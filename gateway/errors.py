@@ -1,0 +1,201 @@
+"""Everything that can go wrong with a call, as named errors.
+
+    GatewayError
+    ├── RequestError                  the caller can mend it
+    │   ├── InvalidJSON
+    │   ├── MissingParameter
+    │   ├── InvalidType
+    │   ├── InvalidValue
+    │   │   ├── InvalidImage
+    │   │   └── InvalidImageURL
+    │   ├── RequestTooLarge
+    │   ├── UnsupportedMediaType
+    │   ├── ModelNotFound
+    │   ├── ContextLengthExceeded
+    │   └── ContentPolicyViolation    a provider's refusal
+    ├── PaymentError
+    │   ├── InsufficientCredits
+    │   └── MaxCreditsExceeded
+    ├── LimitError
+    │   ├── RateLimitExceeded
+    │   └── ConcurrencyExceeded
+    └── ServiceError                  ours or a provider's; nothing is charged
+        ├── ProviderFailed
+        ├── ProviderTimeout
+        ├── ProviderNotConfigured
+        ├── Overloaded
+        └── DatabaseUnavailable
+
+    ProviderError                     what an adapter raises; `gateway.routing` turns it into one of the above
+
+`code` is the contract's word for the error. The HTTP status belongs to `api.errors`.
+"""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from gateway.limits.quota import Admission
+
+
+class GatewayError(Exception):
+    """Base of all. The message is shown to the caller: it says what to do next.
+
+    `param` names the field at fault (`messages[0].role`), `retry_after` is in seconds.
+    """
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after = retry_after
+
+
+class RequestError(GatewayError):
+    code = "invalid_value"
+
+
+class InvalidJSON(RequestError):
+    code = "invalid_json"
+
+
+class MissingParameter(RequestError):
+    code = "missing_required_parameter"
+
+
+class InvalidType(RequestError):
+    code = "invalid_type"
+
+
+class InvalidValue(RequestError):
+    code = "invalid_value"
+
+
+class InvalidImage(InvalidValue):
+    code = "invalid_image"
+
+
+class InvalidImageURL(InvalidValue):
+    code = "invalid_image_url"
+
+
+class RequestTooLarge(RequestError):
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(RequestError):
+    code = "unsupported_media_type"
+
+
+class ModelNotFound(RequestError):
+    code = "model_not_found"
+
+
+class ContextLengthExceeded(RequestError):
+    code = "context_length_exceeded"
+
+
+class ContentPolicyViolation(RequestError):
+    code = "content_policy_violation"
+
+
+class PaymentError(GatewayError):
+    code = "insufficient_credits"
+
+
+class InsufficientCredits(PaymentError):
+    code = "insufficient_credits"
+
+
+class MaxCreditsExceeded(PaymentError):
+    code = "max_credits_exceeded"
+
+
+class LimitError(GatewayError):
+    """Too much at once. `admission` holds the numbers for the `x-ratelimit-*` headers, where a key's limit refused."""
+
+    code = "rate_limit_exceeded"
+    admission: "Admission | None" = None
+
+
+class RateLimitExceeded(LimitError):
+    code = "rate_limit_exceeded"
+
+
+class ConcurrencyExceeded(LimitError):
+    code = "concurrency_exceeded"
+
+
+class ServiceError(GatewayError):
+    code = "internal_error"
+
+
+class ProviderFailed(ServiceError):
+    code = "provider_error"
+
+
+class ProviderTimeout(ServiceError):
+    code = "provider_timeout"
+
+
+class ProviderNotConfigured(ServiceError):
+    code = "provider_not_configured"
+
+
+class Overloaded(ServiceError):
+    code = "overloaded"
+
+
+class DatabaseUnavailable(ServiceError):
+    code = "database_unavailable"
+
+
+class ProviderFault(StrEnum):
+    """What went wrong at a provider, in the words that routing decides by."""
+
+    AUTH = "auth"  # its key is refused: the operator's trouble
+    BALANCE = "balance"  # its account is empty: the operator's trouble
+    CONTENT_POLICY = "content_policy"
+    CONTEXT_LENGTH = "context_length"
+    BAD_REQUEST = "bad_request"
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"  # no connection: the request never arrived
+    BROKEN = "broken"  # an answer that is no answer: HTML, bad JSON, a stream cut in the middle
+
+
+# Another attempt may help, and nothing was delivered.
+RETRYABLE_FAULTS = frozenset(
+    {ProviderFault.RATE_LIMITED, ProviderFault.OVERLOADED, ProviderFault.UNREACHABLE, ProviderFault.BROKEN}
+)
+
+
+class ProviderError(Exception):
+    """An adapter's report of a failed call.
+
+    `message` is the provider's own text, for our log; only for content policy, context length and bad requests is it
+    shown to the caller. `retry_after` is the provider's wish, in seconds. `status` is its HTTP status, if it sent one.
+    """
+
+    def __init__(
+        self,
+        kind: ProviderFault,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        param: str | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+        self.message = message
+        self.status = status
+        self.retry_after = retry_after
+        self.param = param
+
+    @property
+    def retryable(self) -> bool:
+        return self.kind in RETRYABLE_FAULTS

@@ -1,0 +1,1 @@
+"""Use cases, each told from top to bottom in the order it happens."""

@@ -1,0 +1,154 @@
+"""Results in our own storage, and the signed links by which anybody who has one may fetch them.
+
+The storage is Django's default one (`STORAGES["default"]`): files under MEDIA_ROOT, or whatever is configured there.
+Links live MEDIA_LINK_SECONDS, files MEDIA_FILE_DAYS.
+
+    MediaError
+    ├── MediaLinkInvalid      no link of ours
+    ├── MediaLinkExpired
+    └── MediaGone             the link is good, the file is deleted
+"""
+
+import asyncio
+import re
+import secrets
+from datetime import timedelta
+from io import BytesIO
+from time import time
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.core.signing import BadSignature, SignatureExpired, TimestampSigner, b62_decode
+from django.utils import timezone
+from msgspec import Struct
+
+EXTENSIONS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "image/avif": "avif",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/quicktime": "mov",
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+}
+MIMES = {extension: mime for mime, extension in EXTENSIONS.items()}
+# 160 random bits: who does not know a name cannot find it.
+NAME_BYTES = 20
+TOKEN = re.compile(
+    r"(?P<stem>[0-9a-f]{40})\.(?P<since>[0-9A-Za-z]{1,10})\.(?P<seal>[\w-]{20,100})\.(?P<extension>\w{2,5})", re.ASCII
+)
+
+
+class MediaError(Exception):
+    """A link leads to nothing. The message is shown to whoever followed it."""
+
+
+class MediaLinkInvalid(MediaError):
+    def __init__(self) -> None:
+        super().__init__("This is no link to a file of ours. Copy the whole link from the answer that it came in.")
+
+
+class MediaLinkExpired(MediaError):
+    def __init__(self) -> None:
+        super().__init__("This link has expired. Links to results are good for a limited time: download them early.")
+
+
+class MediaGone(MediaError):
+    def __init__(self) -> None:
+        super().__init__("This file has been deleted. Results are kept for a limited time: download them early.")
+
+
+class StoredMedia(Struct):
+    """An open file. `size` is in bytes, `seconds_left` until the link expires. Whoever opens it closes `file`."""
+
+    name: str
+    mime: str
+    size: int
+    seconds_left: int
+    file: File
+
+
+async def store(data: bytes, mime: str) -> str:
+    """The name under which the file now lies in the storage. Raises `ValueError` for a type that we do not keep."""
+    return await asyncio.to_thread(store_now, BytesIO(data), mime)
+
+
+def store_now(content: IO[bytes], mime: str) -> str:
+    """`store` for code that is not async: the content is read in chunks, from its beginning."""
+    extension = EXTENSIONS.get(mime.partition(";")[0].strip().lower())
+    if extension is None:
+        raise ValueError(f"media of type {mime!r} is not kept; known are {', '.join(EXTENSIONS)}")
+    stem = secrets.token_hex(NAME_BYTES)
+    return default_storage.save(_name_of(f"{stem}.{extension}"), File(content))
+
+
+def signed_url(name: str) -> str:
+    """An absolute link to a stored file, good for MEDIA_LINK_SECONDS from now. It ends in the file's extension."""
+    file_name = name.rpartition("/")[2]
+    stem, _, extension = file_name.partition(".")
+    _, since, seal = _signer().sign(file_name).rsplit(".", 2)
+    return f"{settings.PUBLIC_URL}/media/{stem}.{since}.{seal}.{extension}"
+
+
+async def open_signed(token: str) -> StoredMedia:
+    """The file that a link's last part stands for. Raises a `MediaError`."""
+    name, seconds_left = _read_token(token)
+    try:
+        file = await asyncio.to_thread(default_storage.open, name)
+        size = await asyncio.to_thread(_size_of, file)
+    except FileNotFoundError:
+        raise MediaGone from None
+    mime = MIMES.get(name.rpartition(".")[2], "application/octet-stream")
+    return StoredMedia(name=name, mime=mime, size=size, seconds_left=seconds_left, file=file)
+
+
+def purge_expired() -> int:
+    """Deletes the files that are older than MEDIA_FILE_DAYS. Returns how many."""
+    oldest = timezone.now() - timedelta(days=settings.MEDIA_FILE_DAYS)
+    purged = 0
+    shards = default_storage.listdir("")[0] if default_storage.exists("") else []
+    for shard in shards:
+        for file_name in default_storage.listdir(shard)[1]:
+            name = f"{shard}/{file_name}"
+            try:
+                expired = default_storage.get_modified_time(name) < oldest
+            except FileNotFoundError:
+                continue  # another process purges, too
+            if expired:
+                default_storage.delete(name)
+                purged += 1
+    return purged
+
+
+def _read_token(token: str) -> tuple[str, int]:
+    """The file's name, and the seconds that the link is still good for."""
+    parts = TOKEN.fullmatch(token)
+    if parts is None:
+        raise MediaLinkInvalid
+    file_name = f"{parts['stem']}.{parts['extension']}"
+    try:
+        _signer().unsign(f"{file_name}.{parts['since']}.{parts['seal']}", max_age=settings.MEDIA_LINK_SECONDS)
+    except SignatureExpired:
+        raise MediaLinkExpired from None
+    except BadSignature:
+        raise MediaLinkInvalid from None
+    seconds_left = b62_decode(parts["since"]) + settings.MEDIA_LINK_SECONDS - int(time())
+    return _name_of(file_name), max(0, seconds_left)
+
+
+def _name_of(file_name: str) -> str:
+    """Where a file lies: in one of 256 folders, for no folder shall hold millions."""
+    return f"{file_name[:2]}/{file_name}"
+
+
+def _signer() -> TimestampSigner:
+    return TimestampSigner(sep=".", salt="gateway.media")
+
+
+def _size_of(file: Any) -> int:
+    return int(file.size)

@@ -1,0 +1,97 @@
+"""Reads JSON strictly, and turns every complaint into one of our named errors."""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct, inspect
+
+from gateway.errors import InvalidJSON, InvalidType, InvalidValue, MissingParameter, RequestError
+
+Body = TypeVar("Body", bound=Struct)
+
+_PATH = re.compile(r" - at `\$\.?(.*)`$")
+_MISSING = re.compile(r"missing required field `(.+)`")
+
+
+def decode_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in `raw`. Refuses what is not JSON to the letter: NaN, bad UTF-8, bottomless nesting.
+
+    Raises `InvalidJSON`, or `InvalidType` for JSON that is no object.
+    """
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidJSON(
+            f"The body is not valid JSON: {_brief(error)}. Send one JSON object, encoded as UTF-8."
+        ) from None
+    if not isinstance(value, dict):
+        raise InvalidType(f"The body must be a JSON object, not {_json_name(value)}.")
+    return value
+
+
+def convert(body: dict[str, Any], shape: type[Body]) -> Body:
+    """`body` as `shape`. Raises `MissingParameter`, `InvalidType` or `InvalidValue` naming the field."""
+    try:
+        return msgspec.convert(body, shape)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), shape) from None
+
+
+def _brief(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return str(error).removeprefix("JSON is malformed: ") or "it is malformed"
+
+
+def _json_name(value: object) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
+
+
+def _explain(complaint: str, shape: type[Struct]) -> RequestError:
+    """Our error for msgspec's message, which names the place as `$.messages[0].role`."""
+    found = _PATH.search(complaint)
+    path = found.group(1) if found else ""
+    text = _PATH.sub("", complaint)
+    if missing := _MISSING.search(text):
+        param = f"{path}.{missing.group(1)}" if path else missing.group(1)
+        return MissingParameter(f"`{param}` is required. Add it to the body.", param=param)
+    param_or_none = path or None
+    if text.startswith("Invalid enum value"):
+        allowed = ", ".join(f"`{value}`" for value in _allowed_values(shape, path))
+        return InvalidValue(f"`{path}` does not take {text[19:]}. Allowed: {allowed}.", param=param_or_none)
+    # "Expected `int`, got `str`" is a type; "Expected `int` >= 1" and "… of length >= 1" are values.
+    wording = text[0].lower() + text[1:]
+    if ", got " in text:
+        return InvalidType(f"`{path}`: {wording}.", param=param_or_none)
+    return InvalidValue(f"`{path}`: {wording}.", param=param_or_none)
+
+
+def _allowed_values(shape: type[Struct], path: str) -> list[Any]:
+    """The values of the enumeration at `path` in `shape`."""
+    found: inspect.Type = inspect.type_info(shape)
+    for step in re.findall(r"[^.\[\]]+", path):
+        found = _step_into(found, step)
+    return [value for option in _options(found) if isinstance(option, inspect.LiteralType) for value in option.values]
+
+
+def _step_into(place: inspect.Type, step: str) -> inspect.Type:
+    for option in _options(place):
+        if isinstance(option, inspect.StructType):
+            for field in option.fields:
+                if field.encode_name == step:
+                    return field.type
+        elif isinstance(option, inspect.ListType) and (step.isdigit() or step == "..."):
+            return option.item_type
+        elif isinstance(option, inspect.DictType):
+            return option.value_type
+    return inspect.AnyType()
+
+
+def _options(place: inspect.Type) -> tuple[inspect.Type, ...]:
+    if isinstance(place, inspect.Metadata):
+        return _options(place.type)
+    return tuple(place.types) if isinstance(place, inspect.UnionType) else (place,)

@@ -1,0 +1,130 @@
+"""The words that flows, pricing and providers speak to each other in."""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class Usage(Struct, frozen=True):
+    """What a call consumed. `reported` is false where the provider said nothing and we counted ourselves."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0  # the part of input_tokens that was read from a cache
+    images: int = 0
+    seconds: float = 0.0
+    reported: bool = True
+
+
+class ChatRequest(Struct):
+    """A chat completion to make. `body` is the JSON object as the client sent it; the rest is read from it."""
+
+    model: str
+    messages: list[dict[str, Any]]
+    body: dict[str, Any]
+    stream: bool = False
+    include_usage: bool = False
+    max_tokens: int | None = None
+    n: int = 1
+    input_tokens: int = 0  # our estimate: UTF-8 bytes / 3, rounded up
+
+
+class EmbeddingRequest(Struct):
+    """Texts, or arrays of token ids, to embed. `inputs` always is a list of several."""
+
+    model: str
+    inputs: list[str] | list[list[int]]
+    body: dict[str, Any]
+    base64: bool = False
+    dimensions: int | None = None
+    input_tokens: int = 0
+
+
+class InputImage(Struct, frozen=True):
+    """A picture that came with a request: sniffed, not yet decompressed."""
+
+    data: bytes
+    mime: str
+
+
+class ImageRequest(Struct):
+    """Pictures to make. `width` and `height` are pixels, already mapped to a size that the model has."""
+
+    model: str
+    prompt: str
+    width: int
+    height: int
+    body: dict[str, Any]
+    n: int = 1
+    tier: str = "1K"
+    quality: str = "auto"
+    output_format: str = "png"
+    inputs: list[InputImage] = field(default_factory=list)
+    b64: bool = False
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class ChatAnswer(Struct):
+    """A whole completion: OpenAI's response object, and what it consumed."""
+
+    body: dict[str, Any]
+    usage: Usage
+
+
+class EmbeddingAnswer(Struct):
+    """One vector for each input, in order: floats."""
+
+    vectors: list[list[float]]
+    usage: Usage
+
+
+class Picture(Struct):
+    """One finished picture, encoded."""
+
+    data: bytes
+    mime: str
+    revised_prompt: str | None = None
+
+
+class ImageAnswer(Struct):
+    pictures: list[Picture]
+    usage: Usage
+
+
+class TranscriptionRequest(Struct):
+    """Speech to write down. `audio` is the file as it came."""
+
+    model: str
+    audio: bytes
+    filename: str
+    language: str | None = None
+    prompt: str | None = None
+    words: bool = False  # times of words are wanted, not of segments alone
+
+
+class SpokenWord(Struct, frozen=True):
+    """`start` and `end` are seconds from the beginning."""
+
+    word: str
+    start: float
+    end: float
+
+
+class Segment(Struct, frozen=True):
+    """A sentence or so; `start` and `end` are seconds from the beginning."""
+
+    text: str
+    start: float
+    end: float
+
+
+class TranscriptionAnswer(Struct):
+    text: str
+    language: str
+    duration: float
+    segments: list[Segment]
+    words: list[SpokenWord]
+    usage: Usage

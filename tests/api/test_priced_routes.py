@@ -1,0 +1,298 @@
+"""What holds for every route that costs money, in both lanes. The routes are read from the routing tables, so that a
+new one cannot stay away."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from accounts.keys import issue_key
+from api import urls
+from api.express import ROUTES
+from billing.models import Hold
+from gateway.models import Receipt
+
+CHAT = {"model": "sandbox-chat", "messages": [{"role": "user", "content": "Hello!"}]}
+# A good body for each route, the model of a provider that can be pointed at a dead port, and a model of another kind.
+BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "/v1/chat/completions": (CHAT, "gpt-5.4-mini", "sandbox-image"),
+    "/v1/embeddings": ({"model": "sandbox-embedding", "input": "Hello!"}, "text-embedding-3-small", "sandbox-chat"),
+    "/v1/images/generations": ({"model": "sandbox-image", "prompt": "a cat"}, "gpt-image-2", "sandbox-chat"),
+}
+PROMPT_FIELD = {"/v1/embeddings": "input", "/v1/images/generations": "prompt"}
+
+
+def priced_routes() -> list[str]:
+    """Every route that takes POST, by its path with `/v1`."""
+    express = {endpoint for endpoint, _ in ROUTES.values()}
+    django = {
+        re.sub(r"\(\?:v1/\)\?|[$^?]", "", f"/v1/{pattern.pattern}").removesuffix("/").replace("/v1//v1", "/v1")
+        for pattern in urls.urlpatterns
+        if hasattr(pattern.callback.view_class, "post")
+    }
+    return sorted(express | django)
+
+
+def with_prompt(route: str, text: str) -> dict[str, Any]:
+    body, _, _ = BODIES[route]
+    if route == "/v1/chat/completions":
+        return {**body, "messages": [{"role": "user", "content": text}]}
+    return {**body, PROMPT_FIELD[route]: text}
+
+
+def assert_error(response: httpx.Response, status: int, code: str, kind: str = "invalid_request_error") -> None:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"].startswith("application/json")
+    assert response.headers["x-request-id"].startswith("req_")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert "x-request-id" in response.headers["access-control-expose-headers"]
+    error = response.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert (error["code"], error["type"]) == (code, kind)
+    assert error["message"].endswith((".", "…", ")")), error["message"]
+
+
+def test_every_priced_route_is_covered_here() -> None:
+    assert priced_routes() == sorted(BODIES)
+
+
+@pytest.fixture(params=sorted(BODIES))
+def route(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def body(route: str) -> dict[str, Any]:
+    return dict(BODIES[route][0])
+
+
+def test_a_good_call_is_answered_charged_and_receipted(http, alice, route, body) -> None:
+    before = alice.money()
+    response = http.post(route, json=body, headers=alice.headers)
+    assert response.status_code == 200, response.text
+    credits = float(response.headers["x-arkroute-credits"])
+    assert credits > 0
+    assert response.headers["x-arkroute-model"].startswith("sandbox/")
+    assert "x-arkroute-stand-in" not in response.headers
+    assert float(response.headers["x-arkroute-overhead-ms"]) > 0
+    assert response.headers["x-ratelimit-limit-requests"] == "600"
+    assert int(response.headers["x-ratelimit-remaining-requests"]) >= 0
+    assert re.fullmatch(r"(\d+m)?(\d+(\.\d+)?s)?(\d+ms)?", response.headers["x-ratelimit-reset-requests"])
+    posted, held, _ = alice.money()
+    assert (before[0] - posted, held) == (credits * 1000, 0)
+    receipt = Receipt.objects.get(pk=response.headers["x-request-id"])
+    assert (receipt.outcome, receipt.captured, receipt.endpoint) == ("succeeded", credits * 1000, route)
+    assert Hold.objects.get(pk=receipt.pk).state == "captured"
+
+
+@pytest.mark.parametrize("path", ["{route}", "{bare}", "{route}/", "{bare}/"])
+def test_every_spelling_of_the_path_works(http, alice, route, body, path) -> None:
+    url = path.format(route=route, bare=route.removeprefix("/v1"))
+    assert http.post(url, json=body, headers=alice.headers).status_code == 200
+
+
+def test_no_content_type_is_read_as_json(gateway_url, alice, route) -> None:
+    content = httpx.Request("POST", gateway_url, json=BODIES[route][0]).content
+    response = httpx.request("POST", gateway_url + route, content=content, headers=alice.headers)
+    assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        (None, "missing_api_key"),
+        ("Bearer", "invalid_api_key"),
+        ("Bearer ark-0000000000000000000000000000000000000000", "invalid_api_key"),
+        ("Bearer sk-something-else", "invalid_api_key"),
+        ("Basic YWxpY2U6c2VjcmV0", "invalid_api_key"),
+    ],
+)
+def test_without_a_good_key_it_is_401(http, alice, route, body, authorization, code) -> None:
+    headers = {"authorization": authorization} if authorization else {}
+    before = alice.money()
+    response = http.post(route, json=body, headers=headers)
+    assert_error(response, 401, code, "authentication_error")
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert alice.money() == before
+
+
+def test_the_key_is_asked_for_before_the_body_is_read(http, route) -> None:
+    assert http.post(route, content=b"{not json").status_code == 401
+
+
+def test_a_key_in_the_query_string_or_a_cookie_is_no_key(http, alice, route, body) -> None:
+    response = http.post(f"{route}?api_key={alice.key}", json=body, headers={"cookie": f"api_key={alice.key}"})
+    assert_error(response, 401, "missing_api_key", "authentication_error")
+
+
+def test_the_scheme_may_be_spelled_in_any_case(http, alice, route, body) -> None:
+    assert http.post(route, json=body, headers={"authorization": f"bEaReR {alice.key}"}).status_code == 200
+
+
+def test_without_credits_it_is_402_with_the_way_out(http, charlie, route, body) -> None:
+    before = charlie.money()
+    response = http.post(route, json=body, headers=charlie.headers)
+    assert_error(response, 402, "insufficient_credits", "insufficient_quota")
+    assert response.headers["x-should-retry"] == "false"
+    message = response.json()["error"]["message"]
+    assert "0 available" in message
+    assert "/billing/" in message
+    assert charlie.money() == before
+    assert not Hold.objects.exists()
+
+
+def test_a_lower_cap_than_the_ceiling_is_402_before_anything_happens(http, alice, route, body) -> None:
+    before = alice.money()
+    response = http.post(route, json=body, headers={**alice.headers, "x-arkroute-max-credits": "0.001"})
+    assert_error(response, 402, "max_credits_exceeded", "insufficient_quota")
+    assert alice.money() == before
+    enough = http.post(route, json=body, headers={**alice.headers, "x-arkroute-max-credits": "400"})
+    assert enough.status_code == 200
+    nonsense = http.post(route, json=body, headers={**alice.headers, "x-arkroute-max-credits": "much"})
+    assert_error(nonsense, 422, "invalid_value")
+
+
+def test_over_the_rate_it_is_429_with_the_wait(http, alice, route, body) -> None:
+    slow = issue_key(alice.user, "slow", requests_per_minute=1).secret  # a burst of 10
+    headers = {"authorization": f"Bearer {slow}"}
+    answers = [http.post(route, json=body, headers=headers) for _ in range(10)]
+    assert [one.status_code for one in answers] == [200] * 10
+    before = alice.money()
+    refused = http.post(route, json=body, headers=headers)
+    assert_error(refused, 429, "rate_limit_exceeded", "rate_limit_error")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.headers["x-ratelimit-limit-requests"] == "1"
+    assert refused.headers["x-ratelimit-remaining-requests"] == "0"
+    assert alice.money() == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"model": NaN}', b'{"model": "\xff"}', b"[" * 100_000, b"\xef\xbb\xbf{}"]
+)
+def test_what_is_not_json_is_400(http, alice, route, content) -> None:
+    before = alice.money()
+    assert_error(http.post(route, content=content, headers=alice.headers), 400, "invalid_json")
+    assert alice.money() == before
+
+
+@pytest.mark.parametrize("content", [b"[]", b"null", b'"text"', b"17"])
+def test_json_that_is_no_object_is_422(http, alice, route, content) -> None:
+    assert_error(http.post(route, content=content, headers=alice.headers), 422, "invalid_type")
+
+
+def test_another_content_type_is_415(http, alice, route) -> None:
+    response = http.post(route, content=b"a=b", headers={**alice.headers, "content-type": "text/plain"})
+    assert_error(response, 415, "unsupported_media_type")
+
+
+def test_a_body_over_25_mb_is_413(http, alice, route) -> None:
+    before = alice.money()
+    response = http.post(route, content=b" " * (25 * 1024 * 1024 + 1), headers=alice.headers)
+    assert_error(response, 413, "request_too_large")
+    assert alice.money() == before
+
+
+def test_a_missing_field_is_named(http, alice, route, body) -> None:
+    for field in body:
+        response = http.post(
+            route, json={name: value for name, value in body.items() if name != field}, headers=alice.headers
+        )
+        assert_error(response, 422, "missing_required_parameter")
+        assert response.json()["error"]["param"] == field
+
+
+def test_a_field_of_the_wrong_type_is_named(http, alice, route, body) -> None:
+    response = http.post(route, json={**body, "model": 5}, headers=alice.headers)
+    assert_error(response, 422, "invalid_type")
+    assert response.json()["error"]["param"] == "model"
+
+
+def test_an_unknown_model_is_404(http, alice, route, body) -> None:
+    before = alice.money()
+    assert_error(http.post(route, json={**body, "model": "gpt-99"}, headers=alice.headers), 404, "model_not_found")
+    assert alice.money() == before
+
+
+def test_a_model_of_another_kind_is_422(http, alice, route, body) -> None:
+    response = http.post(route, json={**body, "model": BODIES[route][2]}, headers=alice.headers)
+    assert_error(response, 422, "invalid_value")
+    assert response.json()["error"]["param"] == "model"
+
+
+def test_a_provider_that_is_down_is_500_and_free(http, alice, dead_upstream, route, body) -> None:
+    before = alice.money()
+    response = http.post(route, json={**body, "model": BODIES[route][1]}, headers=alice.headers)
+    assert_error(response, 500, "provider_error", "provider_error")
+    assert alice.money() == before
+    receipt = Receipt.objects.get(pk=response.headers["x-request-id"])
+    assert (receipt.outcome, receipt.captured, receipt.error_code) == ("failed", 0, "provider_error")
+    assert [attempt["error"] for attempt in receipt.attempts] == ["unreachable", "unreachable"]
+    assert Hold.objects.get().state == "released"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("content_policy_violation", 400, "invalid_request_error"),
+        ("context_length_exceeded", 400, "invalid_request_error"),
+        ("provider_error", 500, "provider_error"),
+        ("provider_timeout", 500, "provider_error"),
+        ("overloaded", 503, "server_error"),
+    ],
+)
+def test_what_a_provider_reports_is_told_and_free(http, alice, route, code, status, kind) -> None:
+    before = alice.money()
+    response = http.post(route, json=with_prompt(route, f"sandbox:fail={code}"), headers=alice.headers)
+    assert_error(response, status, code, kind)
+    if status == 503:
+        assert int(response.headers["retry-after"]) >= 1
+    assert alice.money() == before
+
+
+def test_a_model_without_credentials_is_503_where_stand_ins_are_off(http, alice, settings, route, body) -> None:
+    settings.ARKROUTE_STAND_INS = False
+    response = http.post(route, json={**body, "model": BODIES[route][1]}, headers=alice.headers)
+    assert_error(response, 503, "provider_not_configured", "server_error")
+
+
+def test_other_methods_are_405_with_what_is_allowed(http, alice, route) -> None:
+    response = http.get(route, headers=alice.headers)
+    assert_error(response, 405, "method_not_allowed")
+    assert "POST" in response.headers["allow"]
+
+
+def test_a_browser_may_call_from_any_page(http, route) -> None:
+    response = http.options(
+        route,
+        headers={
+            "origin": "https://example.com",
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type,x-stainless-lang",
+        },
+    )
+    assert response.status_code == 204
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in response.headers
+    assert "x-stainless-lang" in response.headers["access-control-allow-headers"]
+    assert "POST" in response.headers["access-control-allow-methods"]
+
+
+def test_the_clients_own_request_id_comes_back_beside_ours(http, alice, route, body) -> None:
+    response = http.post(route, json=body, headers={**alice.headers, "x-request-id": "mine-1"})
+    assert response.headers["x-client-request-id"] == "mine-1"
+    assert response.headers["x-request-id"].startswith("req_")
+
+
+def test_a_revoked_key_is_refused_within_a_second(http, alice, route, body) -> None:
+    from time import sleep
+
+    from accounts.keys import revoke_key
+
+    issued = issue_key(alice.user, "short-lived")
+    headers = {"authorization": f"Bearer {issued.secret}"}
+    assert http.post(route, json=body, headers=headers).status_code == 200
+    revoke_key(issued.api_key)
+    sleep(0.9)
+    assert_error(http.post(route, json=body, headers=headers), 401, "invalid_api_key", "authentication_error")

@@ -1,0 +1,42 @@
+"""Starts spenders (`spender.py`) on the test database or another one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def database_under_test() -> str:
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+
+
+def run(*arguments: object, database_url: str) -> "subprocess.Popen[str]":
+    """A Python process of this project, with pipes for input and output."""
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "arkroute.settings",
+        "DATABASE_URL": database_url,
+        "SECRET_KEY": "tests-only",
+        "DEBUG": "on",
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def start_spender(*arguments: object, database_url: str) -> "subprocess.Popen[str]":
+    return run(Path(__file__).with_name("spender.py"), *arguments, database_url=database_url)

@@ -1,0 +1,203 @@
+"""The sandbox's embeddings, transcriptions and pictures."""
+
+import io
+import wave
+from math import sqrt
+from typing import Any
+
+import pytest
+from PIL import Image, ImageStat
+
+from gateway.catalog import get_model
+from gateway.errors import InvalidImage, InvalidValue, ProviderError, ProviderFault, RateLimitExceeded
+from gateway.providers.base import Deployment
+from gateway.providers.sandbox import Sandbox
+from gateway.types import EmbeddingRequest, ImageRequest, InputImage, TranscriptionRequest
+
+MODEL = get_model("sandbox-image")
+DEPLOYMENT = Deployment(provider="sandbox", model=MODEL)
+
+
+async def embed(*inputs: Any, dimensions: int | None = None, stand_in: bool = False) -> list[list[float]]:
+    request = EmbeddingRequest(model="sandbox-embedding", inputs=list(inputs), body={}, dimensions=dimensions)
+    deployment = Deployment(provider="sandbox", model=MODEL, stand_in=stand_in)
+    return (await Sandbox().embed(deployment, request)).vectors
+
+
+async def test_a_vector_has_256_dimensions_and_length_one():
+    for vector in await embed("hello", "", "x" * 9000):
+        assert len(vector) == 256
+        assert sqrt(sum(value * value for value in vector)) == pytest.approx(1)
+
+
+async def test_equal_texts_are_equal_and_others_are_not():
+    first, again, other = await embed("hello", "hello", "Hello")
+
+    assert first == again
+    assert first != other
+
+
+async def test_fewer_dimensions_are_the_first_ones_at_length_one():
+    [short], [whole] = await embed("hello", dimensions=3), await embed("hello")
+
+    assert len(short) == 3
+    assert sqrt(sum(value * value for value in short)) == pytest.approx(1)
+    assert short[0] / short[1] == pytest.approx(whole[0] / whole[1])
+
+
+@pytest.mark.parametrize("dimensions", [257, 4096])
+async def test_more_dimensions_are_refused(dimensions):
+    with pytest.raises(ProviderError) as refusal:
+        await embed("hello", dimensions=dimensions)
+
+    assert refusal.value.kind is ProviderFault.BAD_REQUEST
+    assert refusal.value.param == "dimensions"
+
+
+async def test_standing_in_for_another_model_it_makes_as_many_as_asked_for():
+    assert [len(vector) for vector in await embed("hello", dimensions=1536, stand_in=True)] == [1536]
+
+
+async def test_arrays_of_tokens_are_embedded_and_counted():
+    request = EmbeddingRequest(model="sandbox-embedding", inputs=[[1, 2, 3], [1, 23]], body={})
+    answer = await Sandbox().embed(DEPLOYMENT, request)
+
+    assert answer.vectors[0] != answer.vectors[1]
+    assert answer.usage.input_tokens == 5
+
+
+async def test_an_embedding_fails_on_request():
+    with pytest.raises(RateLimitExceeded):
+        await embed("fine", "sandbox:fail=rate_limit_exceeded")
+
+
+def recording(seconds: float) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(8000)
+        wav.writeframes(bytes(2 * round(8000 * seconds)))
+    return file.getvalue()
+
+
+async def transcribe(audio: bytes, **fields: Any) -> Any:
+    request = TranscriptionRequest(**{"model": "sandbox-transcription", "audio": audio, "filename": "a.wav", **fields})
+    return await Sandbox().transcribe(DEPLOYMENT, request)
+
+
+async def test_a_transcription_says_that_it_is_the_sandbox_and_spans_the_recording():
+    answer = await transcribe(recording(2.5), words=True, language="de")
+
+    assert "sandbox" in answer.text
+    assert answer.language == "de"
+    assert answer.duration == answer.usage.seconds == 2.5
+    assert answer.text == " ".join(segment.text for segment in answer.segments)
+    assert answer.text == " ".join(word.word for word in answer.words)
+    assert (answer.segments[0].start, answer.segments[-1].end) == (0, 2.5)
+    assert all(one.end == following.start for one, following in zip(answer.words, answer.words[1:], strict=False))
+    assert answer.segments[1].start == answer.segments[0].end
+
+
+async def test_words_come_only_where_they_are_wanted():
+    assert (await transcribe(recording(1))).words == []
+
+
+@pytest.mark.parametrize("audio", [b"ID3" + bytes(32_000), b"RIFF" + bytes(31_996)], ids=["mp3", "broken wav"])
+async def test_a_length_that_cannot_be_read_is_estimated(audio):
+    assert (await transcribe(audio)).duration == pytest.approx(2, abs=0.01)
+
+
+async def test_a_header_that_promises_too_much_is_not_believed():
+    promised = bytearray(recording(1))
+    promised[40:44] = (0x7FFFFFF0).to_bytes(4, "little")
+
+    assert (await transcribe(bytes(promised))).duration == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("field", ["filename", "prompt"])
+async def test_a_transcription_fails_on_request(field):
+    with pytest.raises(ProviderError) as failure:
+        await transcribe(recording(1), **{field: "sandbox:fail=overloaded"})
+
+    assert failure.value.kind is ProviderFault.OVERLOADED
+
+
+async def draw(prompt: str = "a sea at sunset", width: int = 96, height: int = 64, **fields: Any) -> Any:
+    request = ImageRequest(model="sandbox-image", prompt=prompt, width=width, height=height, body={}, **fields)
+    return await Sandbox().generate_images(DEPLOYMENT, request)
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize("size", [(64, 64), (160, 90), (65, 201)])
+async def test_a_picture_has_the_format_and_size_asked_for(output_format, size):
+    [picture] = (await draw(width=size[0], height=size[1], output_format=output_format)).pictures
+    image = opened(picture.data)
+
+    assert image.size == size
+    assert image.format == output_format.upper()
+    assert picture.mime == f"image/{output_format}"
+    assert picture.revised_prompt == "a sea at sunset"
+
+
+async def test_pictures_of_one_request_differ_and_come_again_the_next_time():
+    first, again = (await draw(n=3)), (await draw(n=3))
+
+    assert [picture.data for picture in first.pictures] == [picture.data for picture in again.pictures]
+    assert len({picture.data for picture in first.pictures}) == 3
+    assert first.usage.images == 3
+
+
+async def test_the_metadata_say_that_it_is_the_sandbox():
+    files = [(await draw(output_format=name)).pictures[0].data for name in ("png", "jpeg", "webp")]
+
+    assert "sandbox" in opened(files[0]).text["Comment"]
+    assert all("sandbox" in opened(data).getexif()[0x0131] for data in files[1:])
+
+
+def input_image(colour: str, mode: str = "RGB", image_format: str = "PNG") -> InputImage:
+    file = io.BytesIO()
+    Image.new("RGB", (80, 50), colour).convert(mode).save(file, image_format)
+    return InputImage(data=file.getvalue(), mime=f"image/{image_format.lower()}")
+
+
+async def test_an_input_picture_shows_through():
+    red, blue = [opened((await draw(inputs=[input_image(colour)])).pictures[0].data) for colour in ("red", "blue")]
+
+    assert ImageStat.Stat(red).mean[0] > ImageStat.Stat(blue).mean[0] + 40
+
+
+@pytest.mark.parametrize(("mode", "image_format"), [("RGBA", "PNG"), ("P", "GIF"), ("L", "JPEG"), ("CMYK", "JPEG")])
+async def test_an_input_may_have_any_colours(mode, image_format):
+    assert (await draw(inputs=[input_image("red", mode, image_format)])).pictures
+
+
+async def test_what_is_no_picture_is_refused():
+    for data in (b"", b"\x89PNG\r\n\x1a\n" + bytes(50), input_image("red").data[:60]):
+        with pytest.raises(InvalidImage) as refusal:
+            await draw(inputs=[InputImage(data=data, mime="image/png")])
+        assert refusal.value.param == "image"
+
+
+async def test_a_bomb_is_refused_before_it_is_unpacked():
+    file = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(file, "PNG")
+
+    with pytest.raises(InvalidImage, match="million pixels"):
+        await draw(inputs=[InputImage(data=file.getvalue(), mime="image/png")])
+
+
+async def test_a_picture_fails_on_request():
+    with pytest.raises(ProviderError) as failure:
+        await draw("a cat sandbox:fail=content_policy_violation")
+    with pytest.raises(InvalidValue) as refusal:
+        await draw("a cat sandbox:fail=never_heard_of")
+
+    assert failure.value.kind is ProviderFault.CONTENT_POLICY
+    assert refusal.value.param == "prompt"

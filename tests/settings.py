@@ -1,0 +1,30 @@
+"""The settings of the tests: the product's own, on a database of their own, with the network off."""
+
+import os
+import tempfile
+
+from tests.services import postgres_url
+
+# Several test processes share the folder of the first.
+os.environ.setdefault("ARKROUTE_DATA", tempfile.mkdtemp(prefix="arkroute-tests-"))
+os.environ["DEBUG"] = "on"
+os.environ["SECRET_KEY"] = "tests-only"
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+for name in ("OPENAI_API_KEY", "REDIS_URL", "MODEL_ALIASES"):
+    os.environ.pop(name, None)
+if "PYTEST_XDIST_WORKER" not in os.environ:  # which inherits the one of the process that started it
+    os.environ.pop("DATABASE_URL", None)
+    if os.environ.get("ARKROUTE_TEST_DATABASE") == "postgres":
+        os.environ["DATABASE_URL"] = postgres_url()
+
+from arkroute.settings import *
+
+DEBUG = False
+PUBLIC_URL = "http://testserver"
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, not memory: the ledger's writer is a thread with a connection of its own.
+    DATABASES["default"]["TEST"] = {"NAME": str(ARKROUTE_DATA / "test.sqlite3")}
