@@ -13,7 +13,7 @@ import msgspec
 from api.admit import Admitted, admit
 from api.body import check_media_type, check_size, parse_max_credits
 from api.errors import error_answer, to_openai
-from api.headers import EVERYWHERE, call_headers, identity_headers, limit_headers, preflight_headers
+from api.headers import EVERYWHERE, FOR_BROWSERS, call_headers, identity_headers, limit_headers, preflight_headers
 from api.sse import EventStream
 from gateway.call import Call, new_request_id
 from gateway.flows import chat, embeddings
@@ -28,7 +28,10 @@ Headers = dict[bytes, bytes]
 Endpoint = Callable[["Exchange", Call, bytes], Awaitable[None]]
 
 _EVERYWHERE = [(name.encode(), value.encode()) for name, value in EVERYWHERE.items()]
+_FOR_BROWSERS = [(name.encode(), value.encode()) for name, value in FOR_BROWSERS.items()]
 _JSON = (b"content-type", b"application/json")
+# Seconds of a request after which it is noticed when its client leaves.
+WATCH_AFTER = 0.05
 
 
 class Exchange:
@@ -39,6 +42,7 @@ class Exchange:
         self.headers: Headers = dict(scope["headers"])
         self.request_id = new_request_id()
         self.admitted: Admitted | None = None
+        self.client_left = False
         self._receive = receive
         self._send = send
 
@@ -73,6 +77,8 @@ class Exchange:
         lines = [
             (name.encode(), value.encode()) for part in (identity, limits, headers) for name, value in part.items()
         ]
+        if b"origin" in self.headers:
+            lines += _FOR_BROWSERS
         await self._send(
             {"type": "http.response.start", "status": status, "headers": [content_type, *_EVERYWHERE, *lines]}
         )
@@ -127,30 +133,34 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
 async def _serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call: Call, body: bytes) -> None:
     """Runs `serve`; when the client closes the connection it is cancelled, so that the provider is let go at once.
 
-    What the cancellation means for money is the charge's to say.
+    What the cancellation means for money is the charge's to say. The connection is watched from a moment on, since
+    a watch costs more than many an answer.
     """
     work = asyncio.current_task()
     assert work is not None
-    left = False
+    watch: asyncio.Task[None] | None = None
 
-    def leave(watch: "asyncio.Task[None]") -> None:
-        nonlocal left
-        if not watch.cancelled():
-            left = True
-            work.cancel()
+    async def cancel_when_left() -> None:
+        await exchange.wait_for_disconnect()
+        exchange.client_left = True
+        work.cancel()
 
-    watch = asyncio.ensure_future(exchange.wait_for_disconnect())
-    watch.add_done_callback(leave)
+    def start_watching() -> None:
+        nonlocal watch
+        watch = asyncio.ensure_future(cancel_when_left())
+
+    timer = asyncio.get_running_loop().call_later(WATCH_AFTER, start_watching)
     try:
         await serve(exchange, call, body)
     except asyncio.CancelledError:
-        if not left:
+        if not exchange.client_left:
             raise
         work.uncancel()
         raise ClientLeft from None
     finally:
-        watch.remove_done_callback(leave)
-        watch.cancel()
+        timer.cancel()
+        if watch is not None:
+            watch.cancel()
 
 
 async def _chat_completions(exchange: Exchange, call: Call, body: bytes) -> None:

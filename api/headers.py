@@ -10,12 +10,9 @@ EXPOSED = (
     "x-ratelimit-reset-requests, retry-after, x-should-retry"
 )
 # On every answer of the API, errors included.
-EVERYWHERE = {
-    "x-content-type-options": "nosniff",
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": EXPOSED,
-    "cache-control": "no-store",
-}
+EVERYWHERE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
+# Besides, for a browser: any page may read the answer. Sent where the request names its origin.
+FOR_BROWSERS = {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED}
 _LONGEST_CLIENT_ID = 200
 
 

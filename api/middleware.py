@@ -13,7 +13,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 from api.admit import Admitted
 from api.errors import error_answer
-from api.headers import EVERYWHERE, call_headers, identity_headers, limit_headers, preflight_headers
+from api.headers import EVERYWHERE, FOR_BROWSERS, call_headers, identity_headers, limit_headers, preflight_headers
 from gateway.call import Call, new_request_id
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -77,6 +77,8 @@ async def _answer(request: ApiRequest, match: ResolverMatch | None) -> HttpRespo
 
 def _headers(request: ApiRequest) -> list[dict[str, str]]:
     headers = [EVERYWHERE, identity_headers(request.request_id, request.headers.get("x-request-id"))]
+    if "origin" in request.headers:
+        headers.append(FOR_BROWSERS)
     if request.admitted is not None:
         headers.append(limit_headers(request.admitted.admission))
     if request.call is not None:

@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from accounts.database import close_database_threads
 from billing import group_commit, ledger
@@ -76,13 +76,21 @@ async def _repeat(chore: Chore) -> None:
             logger.exception("%s failed; it is tried again in %s seconds", chore.name, chore.seconds)
 
 
-_runtime: Runtime | None = None
-_owner = 0
+class _Process:
+    """What belongs to this process alone: a forked child makes its own."""
+
+    runtime: ClassVar[Runtime | None] = None
+
+    @classmethod
+    def forget(cls) -> None:
+        cls.runtime = None
+
+
+os.register_at_fork(after_in_child=_Process.forget)
 
 
 def runtime() -> Runtime:
-    """This process's runtime, made at the first call; a forked child makes its own."""
-    global _runtime, _owner
-    if _runtime is None or _owner != os.getpid():
-        _runtime, _owner = Runtime(), os.getpid()
-    return _runtime
+    """This process's runtime, made at the first call."""
+    if _Process.runtime is None:
+        _Process.runtime = Runtime()
+    return _Process.runtime

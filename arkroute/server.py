@@ -11,6 +11,7 @@ from types import FrameType
 
 import uvicorn
 
+from arkroute.protocol import Protocol
 from arkroute.runtime import runtime
 
 # Seconds between telling (/readyz answers 503) and closing: long enough for a balancer that asks every second or is
@@ -74,7 +75,7 @@ def serve(listener: socket.socket, *, jobs: bool, on_ready: Callable[[], None]) 
     config = uvicorn.Config(
         "arkroute.asgi:application",
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         lifespan="on",
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

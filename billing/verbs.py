@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db.models import Model
 
 from billing.books import Balance, Books, OpenHold
 from billing.errors import DuplicateCause, HoldExceeded, InsufficientCredits
 from billing.models import Hold as HoldRow
 from billing.models import LedgerEntry, SystemAccount
+from billing.rows import Unsaved
 
 Kind = LedgerEntry.Kind
 
@@ -51,7 +51,7 @@ class Verb(msgspec.Struct, kw_only=True, gc=False):
     # Verbs that touch an account or a hold demand them.
     account_id: Any = None
     hold_id: Any = None
-    also: Sequence[Model] = ()
+    also: Sequence[Unsaved] = ()
 
     def apply(self, books: Books) -> Any:
         """What the caller gets. Raises `LedgerError` and then has changed nothing."""

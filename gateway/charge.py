@@ -10,7 +10,6 @@ releases it, whatever the way out. Each hold ends in exactly one receipt, writte
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from time import time
 from types import TracebackType
 from typing import Self
 
@@ -126,33 +125,29 @@ class Charge:
 
     def _receipt(
         self, outcome: Receipt.Outcome, usage: Usage, *, captured: int = 0, overrun: int = 0, error_code: str = ""
-    ) -> Receipt:
+    ) -> ledger.NewRow:
         call = self.call
         elapsed = call.elapsed
-        return Receipt(
-            id=call.request_id,
-            account_id=call.caller.user_id,
-            api_key_id=call.caller.key_id,
-            endpoint=call.endpoint,
-            model=self.quote.model.id,
-            served_by=call.served_by,
-            stand_in=call.stand_in,
-            outcome=outcome.value,
-            error_code=error_code,
-            quote=self.held,
-            captured=captured,
-            overrun=overrun,
-            usage={
-                name: value for name in usage.__struct_fields__ if (value := getattr(usage, name)) or name == "reported"
-            },
-            attempts=[
-                {"served_by": one.served_by, "milliseconds": one.milliseconds, "error": one.error}
-                for one in call.attempts
-            ],
-            milliseconds=int(elapsed * 1000),
-            overhead_microseconds=int(max(0.0, elapsed - call.waited) * 1_000_000),
-            created_at=datetime.fromtimestamp(time(), UTC),
-        )
+        values = {
+            "id": call.request_id,
+            "account_id": call.caller.user_id,
+            "api_key_id": call.caller.key_id,
+            "endpoint": call.endpoint,
+            "model": self.quote.model.id,
+            "served_by": call.served_by,
+            "stand_in": call.stand_in,
+            "outcome": outcome.value,
+            "error_code": error_code,
+            "quote": self.held,
+            "captured": captured,
+            "overrun": overrun,
+            "usage": usage.as_dict(),
+            "attempts": [attempt.as_dict() for attempt in call.attempts],
+            "milliseconds": int(elapsed * 1000),
+            "overhead_microseconds": int(max(0.0, elapsed - call.waited) * 1_000_000),
+            "created_at": datetime.now(UTC),
+        }
+        return ledger.NewRow(Receipt, values)
 
 
 def _insufficient(needed: int, available: int) -> InsufficientCredits:

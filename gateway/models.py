@@ -18,7 +18,10 @@ class Receipt(models.Model):
         LATE = "late", "the hold had ended before the answer came: nothing is charged"
 
     id = models.CharField(primary_key=True, max_length=100, help_text="the request's id, which its hold carries too")
-    account = models.ForeignKey(CreditAccount, on_delete=models.PROTECT, db_index=False, related_name="receipts")
+    # No constraint in the database: the hold that it belongs to has locked the account, and accounts stay.
+    account = models.ForeignKey(
+        CreditAccount, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="receipts"
+    )
     api_key_id = models.BigIntegerField(help_text="kept when the key is gone")
     endpoint = models.CharField(max_length=60)
     model = models.CharField(max_length=100, help_text="the id in the catalogue")

@@ -5,6 +5,7 @@ Amounts are integer millicredits (1 credit = 1000). Every price is worked out ex
 
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from typing import Any, TypeVar
 
@@ -181,10 +182,15 @@ def _rates(spec: ChatSpec, input_tokens: int) -> _Rates:
     for longer in spec.long_context:
         if input_tokens > longer.above:
             tier = longer
+    return _rates_of(tier.input_usd, tier.cached, tier.output_usd)
+
+
+@lru_cache(maxsize=256)
+def _rates_of(input_usd: Decimal, cached_usd: Decimal, output_usd: Decimal) -> _Rates:
     return _Rates(
-        input=int(tier.input_usd * PARTS_PER_DOLLAR),
-        cached=int(tier.cached * PARTS_PER_DOLLAR),
-        output=int(tier.output_usd * PARTS_PER_DOLLAR),
+        input=int(input_usd * PARTS_PER_DOLLAR),
+        cached=int(cached_usd * PARTS_PER_DOLLAR),
+        output=int(output_usd * PARTS_PER_DOLLAR),
     )
 
 

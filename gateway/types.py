@@ -3,6 +3,7 @@
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import astuple
 
 
 class Usage(Struct, frozen=True):
@@ -14,6 +15,14 @@ class Usage(Struct, frozen=True):
     images: int = 0
     seconds: float = 0.0
     reported: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a receipt: what is not zero, and `reported`."""
+        counts = {name: value for name, value in zip(_COUNTS, astuple(self), strict=False) if value}
+        return {**counts, "reported": self.reported}
+
+
+_COUNTS = Usage.__struct_fields__[:-1]
 
 
 class ChatRequest(Struct):

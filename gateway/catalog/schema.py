@@ -6,6 +6,7 @@ Prices in credits are written as the user reads them (`2`, `0.1`); vendors' list
 
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal, get_args
 
@@ -38,7 +39,7 @@ class LongContext(Struct, frozen=True, forbid_unknown_fields=True):
         return self.input_usd if self.cached_usd is None else self.cached_usd
 
 
-class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True):
+class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """`input_usd`, `output_usd`, `cached_usd`: the vendor's list prices, dollars per million tokens.
 
     Both prices 0: the model's base price covers every request, whatever its length. `context` counts the tokens of
@@ -79,7 +80,7 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True):
             if longer.cached < shorter.cached:
                 raise ValueError("`cached_usd` of `long_context` is cheaper than that of a shorter prompt")
 
-    @property
+    @cached_property
     def short_context(self) -> LongContext:
         """The prices of a prompt of any length, where no tier of `long_context` says otherwise."""
         return LongContext(0, self.input_usd, self.output_usd, self.cached_usd)
@@ -185,7 +186,7 @@ class VideoSpec(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`default_audio` needs `audio`")
 
 
-class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """One model as the catalogue knows it. Exactly the spec of its type is present.
 
     `credits` is the price of the default call: a chat request within the base, one 1024x1024 picture in its default
@@ -247,7 +248,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             return {"resolution": self.video.resolutions, "audio": ("on", "off") if self.video.audio else ()}
         return {}
 
-    @property
+    @cached_property
     def base(self) -> int:
         """Millicredits of the default call."""
         return int(self.credits * 1000)

@@ -91,7 +91,7 @@ def parse_chat(body: dict[str, Any]) -> ChatRequest:
     for index, message in enumerate(chat.messages):
         content = message.content
         if isinstance(content, str):
-            text_bytes += len(content.encode())
+            text_bytes += len(content) if content.isascii() else len(content.encode())
         elif content is not None:
             for position, part in enumerate(content):
                 where = f"messages[{index}].content[{position}]"

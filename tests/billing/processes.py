@@ -40,3 +40,15 @@ def run(*arguments: object, database_url: str) -> "subprocess.Popen[str]":
 
 def start_spender(*arguments: object, database_url: str) -> "subprocess.Popen[str]":
     return run(Path(__file__).with_name("spender.py"), *arguments, database_url=database_url)
+
+
+def read_to_the_end(process: "subprocess.Popen[str]") -> str:
+    """Ends the process's input and returns what else it prints.
+
+    Not `communicate`, which passes over what `readline` has buffered.
+    """
+    process.stdin.close()
+    printed = process.stdout.read()
+    process.stdout.close()
+    process.wait()
+    return printed

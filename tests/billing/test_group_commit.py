@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
 
+from accounts.models import ApiKey
 from billing import group_commit, ledger
 from billing.models import LedgerEntry
 from billing.verbs import Record
@@ -31,18 +33,25 @@ def postgres(alice: int) -> None:
     "wrong",
     [
         {"id": "taken"},
-        {"account_id": 987_654},  # noticed at COMMIT
         {"quote": 2**70},
         {"usage": {"no JSON": object()}},
         {"model": None},
     ],
-    ids=["taken key", "unknown account", "too large", "no JSON", "missing"],
+    ids=["taken key", "too large", "no JSON", "missing"],
 )
 async def test_a_row_that_cannot_be_written_fails_its_own_verb_alone(alice: int, wrong: dict[str, Any]) -> None:
     await ledger.record([make_receipt("taken", alice)])
     poison = make_receipt("poison", alice)
     for name, value in wrong.items():
         setattr(poison, name, value)
+    await assert_fails_alone(alice, poison)
+
+
+async def test_a_row_that_is_refused_at_the_commit_fails_its_own_verb_alone(alice: int) -> None:
+    await assert_fails_alone(alice, ApiKey(user_id=987_654, digest="of nobody"))
+
+
+async def assert_fails_alone(alice: int, poison: Model) -> None:
     holds = [ledger.hold(alice, 10, f"r{i}", deadline=in_a_minute()) for i in range(20)]
     holds.insert(13, ledger.hold(alice, 10, "poison", deadline=in_a_minute(), also=[poison]))
 

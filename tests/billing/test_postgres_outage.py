@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.billing.processes import run, start_spender
+from tests.billing.processes import read_to_the_end, run, start_spender
 from tests.services import Postgres
 
 PREPARE = """
@@ -39,6 +39,7 @@ def test_killed_under_load(server: Postgres) -> None:
     def read_until(word: str, count: int) -> None:
         while count:
             lines.append(spender.stdout.readline())
+            assert lines[-1], "the spender ended"
             count -= lines[-1].startswith(word)
 
     read_until("captured", 50)
@@ -46,7 +47,7 @@ def test_killed_under_load(server: Postgres) -> None:
     read_until("unavailable", 1)
     server.start_again()
     read_until("captured", 50)  # nobody restarted it
-    rest, _ = spender.communicate()
+    rest = read_to_the_end(spender)
     assert spender.returncode == 0
 
     printed = [line.split() for line in [*lines, *rest.splitlines()]]

@@ -9,7 +9,7 @@ import pytest
 from billing import ledger
 from billing.models import Hold
 from tests.billing.conftest import balance_of, in_a_minute, open_account
-from tests.billing.processes import database_under_test, start_spender
+from tests.billing.processes import database_under_test, read_to_the_end, start_spender
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -44,7 +44,7 @@ def test_processes_spend_exactly_what_there_is(audited: None) -> None:
         spender.stdin.write("go\n")
         spender.stdin.flush()
 
-    succeeded = [int(spender.communicate()[0]) for spender in spenders]
+    succeeded = [int(read_to_the_end(spender)) for spender in spenders]
 
     assert sum(succeeded) == AFFORDABLE
     assert balance_of(account) == (0, 0)
