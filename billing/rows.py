@@ -31,7 +31,7 @@ def together(connection: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
     if connection.vendor != "postgresql":
         return nullcontext()
     connection.ensure_connection()
-    return connection.connection.pipeline()  # type: ignore[union-attr]
+    return connection.connection.pipeline()
 
 
 Answer = Callable[[], list[Sequence[Any]]]

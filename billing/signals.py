@@ -11,7 +11,7 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from billing.ledger import grant_signup_credits
-from billing.models import SystemAccount
+from billing.models import CreditAccount, SystemAccount
 
 
 def open_system_accounts(using: str, apps: Apps = installed_apps, **signal: Any) -> None:
@@ -35,4 +35,7 @@ def grant_at_signup(user: User, **signal: Any) -> None:
 
 @receiver(email_confirmed)
 def grant_at_confirmation(email_address: EmailAddress, **signal: Any) -> None:
-    grant_signup_credits(email_address.user)
+    """An account that is open already had its credits, or was opened without any by the operator."""
+    user = email_address.user
+    if not CreditAccount.objects.filter(pk=user.pk).exists():
+        grant_signup_credits(user)

@@ -98,7 +98,11 @@ class Charge:
             await ledger.record((self._receipt(Receipt.Outcome.LATE, usage),))
             cost = 0
         except ledger.LedgerUnavailable as error:
-            raise DatabaseUnavailable("The ledger cannot be reached. Nothing was charged; try again.") from error
+            # Whether it was charged shows on the receipt, or its absence; a hold that is still open lapses.
+            raise DatabaseUnavailable(
+                f"The ledger cannot be reached, so the answer cannot be delivered. Try again; if the request "
+                f"{self.call.request_id} was charged all the same, tell us."
+            ) from error
         self.call.charged = cost
         return cost
 
@@ -108,8 +112,7 @@ class Charge:
         if self._settled:
             return
         self._end()
-        code = error.code if isinstance(error, GatewayError) else "cancelled" if error is not None else ""
-        receipt = self._receipt(Receipt.Outcome.FAILED, Usage(reported=False), error_code=code)
+        receipt = self._receipt(Receipt.Outcome.FAILED, Usage(reported=False), error_code=_code_of(error))
         self.call.charged = 0
         try:
             await ledger.release(self.call.request_id, self.call.caller.user_id, also=(receipt,))
@@ -148,6 +151,13 @@ class Charge:
             "created_at": datetime.now(UTC),
         }
         return ledger.NewRow(Receipt, values)
+
+
+def _code_of(error: BaseException | None) -> str:
+    """The contract's word for what ended a call; `cancelled` where its client left."""
+    if isinstance(error, GatewayError):
+        return error.code
+    return "internal_error" if isinstance(error, Exception) else "cancelled"
 
 
 def _insufficient(needed: int, available: int) -> InsufficientCredits:

@@ -64,3 +64,9 @@ def test_no_credits_open_an_empty_account(user: User) -> None:
     assert ledger.grant_signup_credits(user, credits=0) is False
     assert posted(user) == 0
     assert not LedgerEntry.objects.exists()
+
+
+def test_an_account_that_the_operator_opened_without_credits_gets_none_at_a_confirmation(user: User) -> None:
+    ledger.grant_signup_credits(user, credits=0)
+    confirm(user)
+    assert posted(user) == 0
