@@ -5,6 +5,6 @@ from dashboard import views
 urlpatterns = [
     path("", views.index, name="index"),
     path("dashboard/", views.dashboard, name="dashboard"),
-    path("keys/", views.create_key, name="create_key"),
+    path("keys/", views.keys, name="keys"),
     path("keys/<int:key_id>/revoke/", views.revoke, name="revoke_key"),
 ]

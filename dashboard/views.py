@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.keys import issue_key, revoke_key
 from accounts.models import ApiKey, User
@@ -32,9 +32,11 @@ def dashboard(request: SignedIn) -> HttpResponse:
 
 
 @login_required
-@require_POST
-def create_key(request: SignedIn) -> HttpResponse:
-    """Answers the page itself instead of a redirect: the secret must not be kept anywhere to be shown later."""
+@require_http_methods(["GET", "POST"])
+def keys(request: SignedIn) -> HttpResponse:
+    """POST makes a key, and answers the page itself instead of a redirect: the secret is kept nowhere to be shown."""
+    if request.method == "GET":
+        return redirect("dashboard")
     name = request.POST.get("name", "").strip()[:100]
     return _render_dashboard(request, secret=issue_key(request.user, name).secret)
 
