@@ -68,8 +68,8 @@ def to_openai(error: BaseException, request_id: str) -> ErrorAnswer:
     match error:
         case GatewayError():
             answer = error_answer(error.code, error.message, param=error.param, retry_after=error.retry_after)
-            if isinstance(error, LimitError) and error.admission is not None:
-                answer.headers |= limit_headers(error.admission)
+            if isinstance(error, LimitError) and error.allowance is not None:
+                answer.headers |= limit_headers(error.allowance)
             return answer
         case MissingApiKey():
             return error_answer("missing_api_key", str(error))

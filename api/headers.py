@@ -2,7 +2,8 @@
 
 from gateway.call import Call
 from gateway.charge import credits_text
-from gateway.limits import Admission, format_duration
+from gateway.limits import format_duration
+from gateway.types import Allowance
 
 EXPOSED = (
     "x-request-id, x-client-request-id, x-arkroute-credits, x-arkroute-model, x-arkroute-overhead-ms, "
@@ -34,11 +35,11 @@ def identity_headers(request_id: str, client_request_id: str | None) -> dict[str
     return headers
 
 
-def limit_headers(admission: Admission) -> dict[str, str]:
+def limit_headers(allowance: Allowance) -> dict[str, str]:
     return {
-        "x-ratelimit-limit-requests": str(admission.limit),
-        "x-ratelimit-remaining-requests": str(admission.remaining),
-        "x-ratelimit-reset-requests": format_duration(admission.reset),
+        "x-ratelimit-limit-requests": str(allowance.limit),
+        "x-ratelimit-remaining-requests": str(allowance.remaining),
+        "x-ratelimit-reset-requests": format_duration(allowance.reset),
     }
 
 

@@ -32,10 +32,9 @@
 """
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from gateway.limits.quota import Admission
+from gateway.types import Allowance
 
 
 class GatewayError(Exception):
@@ -114,10 +113,10 @@ class MaxCreditsExceeded(PaymentError):
 
 
 class LimitError(GatewayError):
-    """Too much at once. `admission` holds the numbers for the `x-ratelimit-*` headers, where a key's limit refused."""
+    """Too much at once. `allowance` holds the numbers for the `x-ratelimit-*` headers, where a key's limit refused."""
 
     code = "rate_limit_exceeded"
-    admission: "Admission | None" = None
+    allowance: Allowance | None = None
 
 
 class RateLimitExceeded(LimitError):

@@ -1,9 +1,18 @@
 """The words that flows, pricing and providers speak to each other in."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import astuple
+
+
+class Allowance(Protocol):
+    """What a key may still do. `limit` is the rate a minute, `remaining` how many requests could start this moment,
+    `reset` the seconds until all of them can."""
+
+    limit: int
+    remaining: int
+    reset: float
 
 
 class Usage(Struct, frozen=True):

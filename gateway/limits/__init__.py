@@ -30,8 +30,8 @@ _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, SharedLimiter] = WeakKeyDi
 async def admit(caller: Caller, *, read: bool = False) -> Admission:
     """Permission for one more request, to be released when it has ended. `read` asks the bucket for reads.
 
-    Raises `RateLimitExceeded` or `ConcurrencyExceeded`; both carry the `admission` with the numbers for the headers,
-    and have taken nothing.
+    Raises `RateLimitExceeded` or `ConcurrencyExceeded`; both carry the `allowance` for the headers, and have
+    taken nothing.
     """
     quota = quota_of(caller.requests_per_minute, caller.concurrent_requests, read)
     if not settings.REDIS_URL:

@@ -84,7 +84,7 @@ def rate_exceeded(caller: Caller, quota: Quota, backlog: int) -> RateLimitExceed
         f"Wait {seconds} s before the next, and spread them out; ask the operator if the key needs more.",
         retry_after=seconds,
     )
-    error.admission = Admission(quota, backlog)
+    error.allowance = Admission(quota, backlog)
     return error
 
 
@@ -96,7 +96,7 @@ def concurrency_exceeded(caller: Caller, quota: Quota, backlog: int) -> Concurre
         "of them has ended; ask the operator if the key needs more.",
         retry_after=1,
     )
-    error.admission = Admission(quota, backlog)
+    error.allowance = Admission(quota, backlog)
     return error
 
 

@@ -105,7 +105,7 @@ def test_a_refusal_says_how_long_to_wait_and_that_is_long_enough(limiter, clock)
     with pytest.raises(RateLimitExceeded, match=r"`ark-abcd…` is limited to 20 requests a minute.*Wait 3 s") as caught:
         admit(limiter, slow)
     assert caught.value.retry_after == 3
-    numbers = caught.value.admission
+    numbers = caught.value.allowance
     assert (numbers.limit, numbers.remaining, numbers.reset) == (20, 0, 30.0)
     clock.now += 3_000_000
     admit(limiter, slow)
@@ -141,7 +141,7 @@ def test_so_many_at_the_same_time_and_the_next_when_one_has_ended(limiter):
     with pytest.raises(ConcurrencyExceeded, match="limited to 3 requests at the same time") as caught:
         admit(limiter, three)
     assert caught.value.retry_after == 1
-    assert caught.value.admission.remaining == 57
+    assert caught.value.allowance.remaining == 57
     held[0].release()
     held[0].release()
     admit(limiter, three)
@@ -179,7 +179,7 @@ def test_a_bucket_admits_what_a_bucket_of_tokens_would(rate, steps):
                 with pytest.raises(RateLimitExceeded) as caught:
                     admit(limiter, who)
                 assert caught.value.retry_after >= (interval - tokens) / 1_000_000
-                assert caught.value.admission.remaining == 0
+                assert caught.value.allowance.remaining == 0
                 continue
             admission = admit(limiter, who)
             tokens -= interval

@@ -83,8 +83,8 @@ async def test_two_processes_admit_one_burst_between_them(server):
         refusals = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         assert {type(refusal) for refusal in refusals} == {RateLimitExceeded}
         assert all(refusal.retry_after == 2 for refusal in refusals)
-        assert refusals[0].admission.limit == 30
-        assert 19 < refusals[0].admission.reset <= 20
+        assert refusals[0].allowance.limit == 30
+        assert 19 < refusals[0].allowance.reset <= 20
 
 
 async def test_two_processes_share_the_slots(server):
@@ -217,7 +217,7 @@ async def test_without_redis_each_process_admits_a_share(server, caplog, impatie
         server.kill()
         outcomes = await admit_all([limiter], who, 20)
         assert len(admissions(outcomes)) == 5
-        assert outcomes[-1].admission.limit == 50
+        assert outcomes[-1].allowance.limit == 50
         held.release()
         assert caplog.text.count("Redis is away") == 1
 
