@@ -1,10 +1,11 @@
 """What both lanes read off a request before its fields: size, media type, JSON, and our own request headers."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from gateway.errors import InvalidValue, RequestTooLarge, UnsupportedMediaType
 
 MAX_JSON_BYTES = 25 * 1024 * 1024
+MOST_DIGITS = 12  # of an amount of credits
 
 
 def check_size(size: int) -> None:
@@ -28,9 +29,10 @@ def parse_max_credits(value: str | None) -> int | None:
         return None
     try:
         amount = Decimal(value.strip())
-    except InvalidOperation:
+    except ArithmeticError:
         amount = Decimal(-1)
-    if not amount.is_finite() or amount < 0:
+    # Without the last, `1e400000` would be a number with as many digits.
+    if not amount.is_finite() or amount < 0 or amount.adjusted() > MOST_DIGITS:
         raise InvalidValue(
             "`X-ArkRoute-Max-Credits` must be a number of credits, such as `2.5`.", param="X-ArkRoute-Max-Credits"
         )

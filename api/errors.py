@@ -32,15 +32,24 @@ STATUSES: dict[str, tuple[int, str]] = {
     "invalid_api_key": (401, "authentication_error"),
     "insufficient_credits": (402, "insufficient_quota"),
     "max_credits_exceeded": (402, "insufficient_quota"),
+    "key_not_allowed": (403, "permission_error"),
     "model_not_found": (404, "invalid_request_error"),
+    "task_not_found": (404, "invalid_request_error"),
+    "receipt_not_found": (404, "invalid_request_error"),
+    "session_not_found": (404, "invalid_request_error"),
     "unknown_url": (404, "invalid_request_error"),
     "method_not_allowed": (405, "invalid_request_error"),
+    "idempotency_in_progress": (409, "invalid_request_error"),
+    "task_not_ready": (409, "invalid_request_error"),
+    "not_cancellable": (409, "invalid_request_error"),
+    "session_busy": (409, "invalid_request_error"),
     "request_too_large": (413, "invalid_request_error"),
     "missing_required_parameter": (422, "invalid_request_error"),
     "invalid_type": (422, "invalid_request_error"),
     "invalid_value": (422, "invalid_request_error"),
     "invalid_image": (422, "invalid_request_error"),
     "invalid_image_url": (422, "invalid_request_error"),
+    "idempotency_key_reused": (422, "invalid_request_error"),
     "rate_limit_exceeded": (429, "rate_limit_error"),
     "concurrency_exceeded": (429, "rate_limit_error"),
     "provider_error": (500, "provider_error"),
@@ -51,7 +60,12 @@ STATUSES: dict[str, tuple[int, str]] = {
     "database_unavailable": (503, "server_error"),
 }
 # Seconds that a client should wait where nobody knows better.
-DEFAULT_RETRY_AFTER = {"database_unavailable": 2, "overloaded": 5, "provider_not_configured": 300}
+DEFAULT_RETRY_AFTER = {
+    "database_unavailable": 2,
+    "idempotency_in_progress": 1,
+    "overloaded": 5,
+    "provider_not_configured": 300,
+}
 
 
 class ErrorAnswer(Struct):
@@ -81,9 +95,9 @@ def to_openai(error: BaseException, request_id: str) -> ErrorAnswer:
                 "database_unavailable", "The database cannot be reached. Nothing was charged; try again."
             )
         case Http404() | drf.NotFound():
-            return error_answer("unknown_url", "There is nothing at this address. See /docs/ for what there is.")
+            return error_answer("unknown_url", "There is nothing at this address. Check it.")
         case drf.MethodNotAllowed():
-            return error_answer("method_not_allowed", str(error.detail))
+            return error_answer("method_not_allowed", "This method is not for this address; `Allow` says which are.")
         case drf.UnsupportedMediaType() | drf.NotAcceptable():
             return error_answer("unsupported_media_type", str(error.detail))
         case RequestDataTooBig():
@@ -91,9 +105,7 @@ def to_openai(error: BaseException, request_id: str) -> ErrorAnswer:
         case drf.ParseError():
             return error_answer("invalid_json", str(error.detail))
     logger.error("%s: unexpected", request_id, exc_info=error)
-    return error_answer(
-        "internal_error", f"Something went wrong on our side. Nothing was charged; tell us the id {request_id}."
-    )
+    return error_answer("internal_error", f"Something went wrong on our side. Tell us the id {request_id}.")
 
 
 def error_answer(code: str, message: str, *, param: str | None = None, retry_after: float | None = None) -> ErrorAnswer:
@@ -105,7 +117,7 @@ def error_answer(code: str, message: str, *, param: str | None = None, retry_aft
     if status == HTTPStatus.PAYMENT_REQUIRED:
         headers["x-should-retry"] = "false"
     wait = retry_after if retry_after is not None else DEFAULT_RETRY_AFTER.get(code)
-    if wait is not None and status in (429, 503):
+    if wait is not None and status in (409, 429, 503):
         headers["retry-after"] = str(max(1, math.ceil(wait)))
     return ErrorAnswer(status=status, code=code, headers=headers, body=error_body(code, message, param=param))
 

@@ -16,6 +16,7 @@ from api.errors import error_answer, to_openai
 from api.headers import EVERYWHERE, FOR_BROWSERS, call_headers, identity_headers, limit_headers, preflight_headers
 from api.sse import EventStream
 from gateway.call import Call, new_request_id
+from gateway.errors import InvalidJSON
 from gateway.flows import chat, embeddings
 from gateway.requests.chat import parse_chat
 from gateway.requests.decoding import decode_object
@@ -30,6 +31,8 @@ Endpoint = Callable[["Exchange", Call, bytes], Awaitable[None]]
 _EVERYWHERE = [(name.encode(), value.encode()) for name, value in EVERYWHERE.items()]
 _FOR_BROWSERS = [(name.encode(), value.encode()) for name, value in FOR_BROWSERS.items()]
 _JSON = (b"content-type", b"application/json")
+# Seconds in which a body has to arrive: it holds one of the key's slots.
+BODY_SECONDS = 60
 # Seconds of a request after which it is noticed when its client leaves.
 WATCH_AFTER = 0.05
 
@@ -51,8 +54,15 @@ class Exchange:
         return None if value is None else value.decode("latin-1")
 
     async def read_body(self) -> bytes:
-        """The whole body. Raises `RequestTooLarge`, and `ClientLeft` where it does not come to its end."""
+        """The whole body. Raises `RequestTooLarge`, `InvalidJSON` where it does not come, `ClientLeft`."""
         check_size(int(self.headers.get(b"content-length", b"0") or 0))
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._receive_body()
+        except TimeoutError:
+            raise InvalidJSON(f"The body did not arrive within {BODY_SECONDS} seconds. Send it again.") from None
+
+    async def _receive_body(self) -> bytes:
         message = await self._receive()
         body: bytes = message.get("body", b"")
         if message.get("more_body"):

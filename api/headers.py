@@ -1,7 +1,7 @@
 """The headers of our answers: identity, limits, cost, and what browsers may read of them."""
 
+from billing.amounts import credits_text
 from gateway.call import Call
-from gateway.charge import credits_text
 from gateway.limits import format_duration
 from gateway.types import Allowance
 

@@ -4,6 +4,7 @@ Its paths end here: sessions, CSRF and cookies have no part in an API that knows
 cost. What every answer carries (request id, limits, CORS), 404s and preflights included, is added here.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import markcoroutinefunction
@@ -39,10 +40,10 @@ class ApiMiddleware:
         request.request_id = new_request_id()
         request.admitted = request.call = None
         match = _find_view(request.path_info)
-        if match is None and not request.path_info.startswith("/v1/"):
-            response = await self.get_response(request)
-            response["x-request-id"] = request.request_id
-            return response
+        if match is not None and match.app_name != "api":
+            return await self._page(request)
+        if match is None and not _is_for_programs(request):
+            return await self._page(request)
         try:
             response = await _answer(request, match)
         finally:
@@ -53,19 +54,34 @@ class ApiMiddleware:
                 response.headers.setdefault(name, value)
         return response
 
+    async def _page(self, request: ApiRequest) -> HttpResponseBase:
+        response = await self.get_response(request)
+        response["x-request-id"] = request.request_id
+        return response
+
 
 def _find_view(path: str) -> ResolverMatch | None:
-    """The API's view at `path`; pages are not its concern."""
+    """What is at `path`: the API's concern or a page's."""
     try:
-        match = resolve(path)
+        return resolve(path)
     except Resolver404:
         return None
-    return match if match.app_name == "api" else None
+
+
+def _is_for_programs(request: HttpRequest) -> bool:
+    """Whether an address where nothing is was meant for the API, so that its 404 must be JSON."""
+    path = re.sub("//+", "/", request.path_info).lower()
+    return (
+        path == "/v1"
+        or path.startswith("/v1/")
+        or request.method not in ("GET", "HEAD")
+        or "authorization" in request.headers
+    )
 
 
 async def _answer(request: ApiRequest, match: ResolverMatch | None) -> HttpResponseBase:
     if match is None:
-        unknown = error_answer("unknown_url", f"There is nothing at {request.path}. See /docs/ for what there is.")
+        unknown = error_answer("unknown_url", f"There is nothing at {request.path[:200]}. Check the address.")
         return HttpResponse(unknown.body, status=unknown.status, content_type="application/json")
     request.resolver_match = match
     if request.method == "OPTIONS":

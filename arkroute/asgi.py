@@ -20,6 +20,7 @@ from django.urls import re_path
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.express import ROUTES, express
+from api.intake import limit_bodies
 from arkroute.health import healthz, readyz
 from arkroute.runtime import runtime
 
@@ -33,6 +34,7 @@ PROBES = {"/healthz": healthz, "/readyz": readyz}
 LIVE: list[Any] = [re_path("", unknown_websocket)]  # type: ignore[arg-type]  # channels puts consumers where views stand
 _websockets: Any = AllowedHostsOriginValidator(URLRouter(LIVE))
 # The express lane has no use for the client's address, so only the others pay for reading the proxy's headers.
+_django = limit_bodies(_django)
 _django = ProxyHeadersMiddleware(_django, trusted_hosts=settings.FORWARDED_ALLOW_IPS)
 _websockets = ProxyHeadersMiddleware(_websockets, trusted_hosts=settings.FORWARDED_ALLOW_IPS)
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from arkroute.runtime import runtime
+from gateway.call import new_request_id
 
 # Seconds that each dependency has to answer.
 PATIENCE = 2.0
@@ -96,6 +97,7 @@ async def _answer(send: Any, status: int, body: dict[str, str]) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(content)),
         (b"cache-control", b"no-store"),
+        (b"x-request-id", new_request_id().encode()),
         (b"x-content-type-options", b"nosniff"),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})

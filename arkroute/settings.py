@@ -14,6 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 # Everything that a run writes lies here: database, media, models, logs.
 ARKROUTE_DATA = Path(os.environ.get("ARKROUTE_DATA") or BASE_DIR / "var").resolve()
+ARKROUTE_DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
 env.read_env(str(ARKROUTE_DATA / ".env"), overwrite=False)
 
 # --- Process -------------------------------------------------------------------------------------------------------
@@ -223,5 +224,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django": {"level": LOG_LEVEL}, "uvicorn": {"level": "WARNING"}},
+    "loggers": {"django": {"level": LOG_LEVEL}, "django.request": {"level": "ERROR"}, "uvicorn": {"level": "WARNING"}},
 }

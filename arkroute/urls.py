@@ -12,7 +12,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
-    path("media/<str:token>", serve_media, name="media"),
+    path("media/<path:token>", serve_media, name="media"),
     path("", include("api.urls")),
     path("", include("dashboard.urls")),
 ]

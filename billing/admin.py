@@ -1,12 +1,24 @@
 """The ledger as staff sees it. Nothing here is edited: credits move through `billing.ledger` alone."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
+from billing.amounts import credits_text
 from billing.models import CreditAccount, Hold, LedgerEntry
+
+
+def in_credits(field: str) -> Callable[[Model], str]:
+    """A column that shows an amount in credits."""
+
+    @admin.display(description=f"{field} (credits)", ordering=field)
+    def show(row: Model) -> str:
+        return credits_text(getattr(row, field))
+
+    return show
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -22,7 +34,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @admin.register(CreditAccount)
 class CreditAccountAdmin(ReadOnlyAdmin):
-    list_display = ("id", "owner", "posted", "held", "available")
+    list_display = ("id", "__str__", in_credits("posted"), in_credits("held"))
+    fields = ("id", "owner", "posted", "held", "available", "created_at")
+    readonly_fields = fields
     list_select_related = ("owner",)
     search_fields = ("=id", "owner__email")
     ordering = ("id",)
@@ -30,7 +44,7 @@ class CreditAccountAdmin(ReadOnlyAdmin):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
-    list_display = ("id", "created_at", "account", "kind", "amount", "cause")
+    list_display = ("id", "created_at", "account", "kind", in_credits("amount"), "cause")
     list_select_related = ("account__owner",)
     list_filter = ("kind",)
     search_fields = ("=cause", "=account__id", "account__owner__email")
@@ -40,7 +54,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin):
-    list_display = ("id", "created_at", "account", "state", "amount", "captured", "deadline", "resolved_at")
+    list_display = ("account", "created_at", "state", in_credits("amount"), in_credits("captured"), "deadline", "id")
     list_select_related = ("account__owner",)
     list_filter = ("state",)
     search_fields = ("=id", "=account__id", "account__owner__email")

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.keys import issue_key, revoke_key
 from accounts.models import ApiKey, User
+from billing.amounts import credits_text
 from billing.ledger import open_account
-from gateway.charge import credits_text
 
 
 class SignedIn(HttpRequest):

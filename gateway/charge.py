@@ -5,10 +5,12 @@
         await charge.capture(usage)
 
 The hold is durable before the block is entered, so before any provider is called. Leaving the block without a capture
-releases it, whatever the way out. Each hold ends in exactly one receipt, written in the transaction that resolves it.
+releases it, whatever the way out. Each hold that its process lives to resolve ends in exactly one receipt, written in
+the same transaction; those that it does not live to resolve lapse, and are released by the sweeper.
 """
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -16,22 +18,18 @@ from typing import Self
 from django.conf import settings
 
 from billing import ledger
+from billing.amounts import credits_text
 from gateway.call import Call
-from gateway.errors import DatabaseUnavailable, GatewayError, InsufficientCredits, MaxCreditsExceeded
+from gateway.errors import DatabaseUnavailable, GatewayError, InsufficientCredits, MaxCreditsExceeded, ProviderError
 from gateway.models import Receipt
 from gateway.pricing import Quote, price
 from gateway.types import Usage
 
+logger = logging.getLogger(__name__)
+
 # A hold's deadline moves on while its call lives (`renew_leases`). When a process dies, its holds lapse this soon.
 LEASE = timedelta(seconds=120)
 _open_charges: "set[Charge]" = set()
-
-
-def credits_text(millicredits: int) -> str:
-    """Credits as people read them, up to three decimals: `2`, `0.1`."""
-    sign, amount = ("-", -millicredits) if millicredits < 0 else ("", millicredits)
-    whole, part = divmod(amount, 1000)
-    return f"{sign}{whole}.{part:03d}".rstrip("0").rstrip(".") if part else f"{sign}{whole}"
 
 
 def charging(call: Call, quote: Quote) -> "Charge":
@@ -51,6 +49,7 @@ class Charge:
         self.quote = quote
         self.held = 0
         self._settled = False
+        self._settlement: tuple[int, int, ledger.NewRow] | None = None
 
     async def __aenter__(self) -> Self:
         call, quote = self.call, self.quote
@@ -75,41 +74,56 @@ class Charge:
         _open_charges.add(self)
         return self
 
-    async def capture(self, usage: Usage, *, partial: bool = False) -> int:
+    @property
+    def is_left_over(self) -> bool:
+        """Whether its capture found the ledger away, some time ago."""
+        return self._settlement is not None and self.call.elapsed > LEASE.total_seconds() / 8
+
+    async def capture(self, usage: Usage, *, cut_by: BaseException | None = None) -> int:
         """Charges what `usage` costs, and writes the receipt. Returns the millicredits charged.
 
         What a call cost beyond its hold (token prices only) is charged as an overrun. A hold that lapsed in the
-        meantime stays released: nothing is charged, and the receipt says so.
+        meantime stays released: nothing is charged, and the receipt says so. Where the ledger cannot be reached now,
+        the answer need not wait: the lease is kept and the capture tried again until it is done. `cut_by` is what
+        ended a stream before its end.
         """
         cost = price(self.quote, usage)
         captured = min(cost, self.held)
-        overrun = cost - captured
-        outcome = Receipt.Outcome.PARTIAL if partial else Receipt.Outcome.SUCCEEDED
-        self._end()
-        try:
-            await ledger.capture(
-                self.call.request_id,
-                self.call.caller.user_id,
-                captured,
-                overrun=overrun,
-                also=(self._receipt(outcome, usage, captured=captured, overrun=overrun),),
-            )
-        except ledger.HoldClosed:
-            await ledger.record((self._receipt(Receipt.Outcome.LATE, usage),))
-            cost = 0
-        except ledger.LedgerUnavailable as error:
-            # Whether it was charged shows on the receipt, or its absence; a hold that is still open lapses.
-            raise DatabaseUnavailable(
-                f"The ledger cannot be reached, so the answer cannot be delivered. Try again; if the request "
-                f"{self.call.request_id} was charged all the same, tell us."
-            ) from error
+        receipt = self._receipt(
+            Receipt.Outcome.SUCCEEDED if cut_by is None else Receipt.Outcome.PARTIAL,
+            usage,
+            captured=captured,
+            overrun=cost - captured,
+            error_code="" if cut_by is None else _code_of(cut_by),
+        )
+        self._settlement = (captured, cost - captured, receipt)
         self.call.charged = cost
+        if await self.settle():
+            return self.call.charged
+        logger.error("%s: the ledger is away, its capture is tried again", self.call.request_id)
         return cost
+
+    async def settle(self) -> bool:
+        """Writes the capture. False where the ledger cannot be reached; then it is this process's to try again."""
+        assert self._settlement is not None, "capture comes first"
+        captured, overrun, receipt = self._settlement
+        call = self.call
+        try:
+            try:
+                await ledger.capture(call.request_id, call.caller.user_id, captured, overrun=overrun, also=(receipt,))
+            except ledger.HoldClosed:
+                call.charged = 0
+                late = {"outcome": Receipt.Outcome.LATE.value, "captured": 0, "overrun": 0}
+                await ledger.record((ledger.NewRow(Receipt, receipt.values | late),))
+        except ledger.LedgerUnavailable:
+            return False
+        self._end()
+        return True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._settled:
+        if self._settled or self._settlement is not None:
             return
         self._end()
         receipt = self._receipt(Receipt.Outcome.FAILED, Usage(reported=False), error_code=_code_of(error))
@@ -155,7 +169,7 @@ class Charge:
 
 def _code_of(error: BaseException | None) -> str:
     """The contract's word for what ended a call; `cancelled` where its client left."""
-    if isinstance(error, GatewayError):
+    if isinstance(error, GatewayError | ProviderError):
         return error.code
     return "internal_error" if isinstance(error, Exception) else "cancelled"
 
@@ -172,12 +186,19 @@ def _lease_end() -> datetime:
 
 
 async def renew_leases() -> None:
-    """Moves on the deadlines of the calls that this process is still working on. Called by the runtime, every 30 s."""
+    """Moves on the deadlines of the calls that this process is still working on. Called by the runtime, every 30 s.
+
+    Captures that found the ledger away are tried again first.
+    """
     deadline = _lease_end()
+    for charge in [charge for charge in _open_charges if charge.is_left_over]:
+        await charge.settle()
     renewals = [
         ledger.extend(charge.call.request_id, charge.call.caller.user_id, deadline)
         for charge in list(_open_charges)
         if charge.call.elapsed > LEASE.total_seconds() / 4
     ]
-    # A call that ends just now has nothing left to renew.
-    await asyncio.gather(*renewals, return_exceptions=True)
+    for outcome in await asyncio.gather(*renewals, return_exceptions=True):
+        # A call that ends just now has nothing left to renew.
+        if isinstance(outcome, BaseException) and not isinstance(outcome, ledger.HoldClosed):
+            raise outcome

@@ -166,10 +166,19 @@ class ProviderFault(StrEnum):
     BROKEN = "broken"  # an answer that is no answer: HTML, bad JSON, a stream cut in the middle
 
 
-# Another attempt may help, and nothing was delivered.
-RETRYABLE_FAULTS = frozenset(
-    {ProviderFault.RATE_LIMITED, ProviderFault.OVERLOADED, ProviderFault.UNREACHABLE, ProviderFault.BROKEN}
-)
+# What a fault means to a client. An account of ours that is refused or empty is a provider that failed.
+CLIENT_ERRORS: dict[ProviderFault, type[GatewayError]] = {
+    ProviderFault.AUTH: ProviderFailed,
+    ProviderFault.BALANCE: ProviderFailed,
+    ProviderFault.CONTENT_POLICY: ContentPolicyViolation,
+    ProviderFault.CONTEXT_LENGTH: ContextLengthExceeded,
+    ProviderFault.BAD_REQUEST: InvalidValue,
+    ProviderFault.RATE_LIMITED: Overloaded,
+    ProviderFault.OVERLOADED: Overloaded,
+    ProviderFault.TIMEOUT: ProviderTimeout,
+    ProviderFault.UNREACHABLE: ProviderFailed,
+    ProviderFault.BROKEN: ProviderFailed,
+}
 
 
 class ProviderError(Exception):
@@ -196,5 +205,6 @@ class ProviderError(Exception):
         self.param = param
 
     @property
-    def retryable(self) -> bool:
-        return self.kind in RETRYABLE_FAULTS
+    def code(self) -> str:
+        """The contract's word for it."""
+        return CLIENT_ERRORS[self.kind].code

@@ -213,7 +213,7 @@ def _quote_chat(model: Model, request: ChatRequest) -> Quote:
 
 def _price_chat(quote: Quote, usage: Usage) -> int:
     rates = _rates(_spec(quote.model, ChatSpec), usage.input_tokens)
-    cached = min(usage.cached_tokens, usage.input_tokens)
+    cached = max(0, min(usage.cached_tokens, usage.input_tokens))
     dear = usage.input_tokens - cached
     # What the base includes is counted off the dear tokens first.
     extra_dear = _extra_input(dear)

@@ -38,7 +38,8 @@ def fit_size(model: Model, size: str | None = None) -> FittedSize:
     spec = model.image
     if spec is None:
         raise InvalidValue(f"`{model.id}` makes no pictures.", param="model")
-    if size is None or size == "auto":
+    size = DEFAULT_SIZE if size is None else size.replace("X", "x")
+    if size == "auto":
         size = DEFAULT_SIZE
     if (tier := size.upper()) in TIERS or tier in spec.tiers:
         return _fit_tier(spec, tier)

@@ -12,7 +12,10 @@ class Account(APIView):
 
     async def get(self, request: Request) -> Response:
         call = await begin_call(request, "/v1/account", read=True)
-        balance = await ledger.balance(call.caller.user_id)
+        try:
+            balance = await ledger.balance(call.caller.user_id)
+        except ledger.AccountMissing:
+            balance = ledger.Balance(posted=0, held=0)  # it is opened with the first credits
         caller = call.caller
         usage = await key_usage(caller.user_id, caller.key_id)
         return Response(

@@ -22,10 +22,10 @@ async def begin_call(request: Request, endpoint: str, *, read: bool = False) -> 
         caller=http.admitted.caller,
         endpoint=endpoint,
         request_id=http.request_id,
-        max_credits=parse_max_credits(request.headers.get("x-arkroute-max-credits")),
     )
     if not read:
         http.call = call
+        call.max_credits = parse_max_credits(request.headers.get("x-arkroute-max-credits"))
     return call
 
 

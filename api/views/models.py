@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from datetime import time as midnight
 from typing import Any
 
+import msgspec
 from adrf.views import APIView
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,16 +18,19 @@ from gateway.errors import ModelNotFound
 from gateway.pricing import describe_price
 from gateway.routing.deployments import is_available
 
+# Each model's object in JSON, with the model and the aliases that it was made of. The list is open to all, so it must
+# cost little.
+_RENDERED: dict[str, tuple[Model, list[str], msgspec.Raw]] = {}
+
 
 class ModelList(APIView):
     """`GET /v1/models`: every model that can be called here."""
 
-    async def get(self, request: Request) -> Response:
+    async def get(self, request: Request) -> HttpResponse:
         if "authorization" in request.headers:
             await begin_call(request, "/v1/models", read=True)
-        return Response(
-            {"object": "list", "data": [model_object(model) for model in list_models() if is_available(model)]}
-        )
+        models = [_render(model) for model in list_models() if is_available(model)]
+        return HttpResponse(msgspec.json.encode({"object": "list", "data": models}), content_type="application/json")
 
 
 class ModelDetail(APIView):
@@ -56,3 +61,11 @@ def model_object(model: Model) -> dict[str, Any]:
         "aliases": aliases_of(model),
         "parameters": parameters(model),
     }
+
+
+def _render(model: Model) -> msgspec.Raw:
+    aliases = aliases_of(model)
+    kept = _RENDERED.get(model.id)
+    if kept is None or kept[0] is not model or kept[1] != aliases:
+        kept = _RENDERED[model.id] = (model, aliases, msgspec.Raw(msgspec.json.encode(model_object(model))))
+    return kept[2]

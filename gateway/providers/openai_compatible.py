@@ -9,7 +9,7 @@ from array import array
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Sequence
 from functools import lru_cache
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -21,6 +21,7 @@ from gateway.providers.base import Deployment
 from gateway.providers.http import Response, pool
 from gateway.providers.openai_errors import classify, classify_error
 from gateway.providers.sse import EventReader
+from gateway.tokens import read_usage
 from gateway.types import (
     ChatAnswer,
     ChatRequest,
@@ -39,8 +40,6 @@ _OUR_FIELDS = frozenset({"ark_stateful"})
 _IMAGE_FIELDS = (
     frozenset({"image", "images", "image_url", "mask", "response_format", "stream", "partial_images"}) | _OUR_FIELDS
 )
-# A context is at most a few million tokens: a larger count is the server's mistake.
-_MOST_TOKENS = 100_000_000
 _MAX_ERROR_BYTES = 256 * 1024
 _JSON = b"application/json"
 
@@ -140,22 +139,6 @@ class OpenAICompatible:
         )
         counted = counted or Usage(reported=False)
         return ImageAnswer(pictures, msgspec.structs.replace(counted, images=len(pictures)))
-
-
-def read_usage(usage: Any) -> Usage | None:
-    """A `usage` object as our type; None where it is missing, or cannot be true."""
-    if not isinstance(usage, dict):
-        return None
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
-    if not _is_count(prompt) or not _is_count(completion) or prompt + completion == 0:
-        return None
-    details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-    return Usage(prompt, completion, min(cached, prompt) if _is_count(cached) else 0)
-
-
-def _is_count(value: Any) -> TypeGuard[int]:
-    return type(value) is int and 0 <= value <= _MOST_TOKENS
 
 
 def _count_output(choices: list[Any]) -> int:

@@ -14,8 +14,10 @@ from gateway.requests.decoding import convert
 from gateway.requests.pictures import check_picture
 from gateway.types import ChatRequest
 
-# What a picture in a prompt counts as in our estimate; the provider's usage decides in the end.
-TOKENS_PER_PICTURE = 1100
+# What a picture, a file or a piece of sound in a prompt counts as in our estimate; the provider decides in the end.
+TOKENS_PER_ATTACHMENT = 1100
+# What a model reads besides the messages.
+READ_BESIDES = ("tools", "tool_choice", "functions", "function_call", "response_format", "prediction")
 
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 PositiveInt = Annotated[int, Meta(ge=1)]
@@ -87,7 +89,7 @@ def parse_chat(body: dict[str, Any]) -> ChatRequest:
     """The request in `body`. Raises a `RequestError` naming the field at fault."""
     chat = convert(body, ChatBody)
     text_bytes = 0
-    pictures = 0
+    attachments = 0
     for index, message in enumerate(chat.messages):
         content = message.content
         if isinstance(content, str):
@@ -96,16 +98,18 @@ def parse_chat(body: dict[str, Any]) -> ChatRequest:
             for position, part in enumerate(content):
                 where = f"messages[{index}].content[{position}]"
                 text_bytes += _check_part(part, where)
-                pictures += part.type == "image_url"
+                attachments += part.type in ("image_url", "input_audio", "file")
         elif message.role in ("system", "developer", "user", "tool"):
             raise MissingParameter(
                 f"`messages[{index}].content` is required for the role `{message.role}`.",
                 param=f"messages[{index}].content",
             )
+        if message.name:
+            text_bytes += len(message.name.encode())
         if message.tool_calls:
             text_bytes += len(msgspec.json.encode(message.tool_calls))
+    text_bytes += sum(len(msgspec.json.encode(value)) for name in READ_BESIDES if (value := body.get(name)))
     if chat.tools:
-        text_bytes += len(msgspec.json.encode(body["tools"]))
         for index, tool in enumerate(chat.tools):
             if tool.type == "function" and not (tool.function and isinstance(tool.function.get("name"), str)):
                 raise MissingParameter(
@@ -123,7 +127,7 @@ def parse_chat(body: dict[str, Any]) -> ChatRequest:
         include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
         max_tokens=chat.max_completion_tokens or chat.max_tokens,
         n=chat.n or 1,
-        input_tokens=estimate_tokens(text_bytes) + pictures * TOKENS_PER_PICTURE,
+        input_tokens=estimate_tokens(text_bytes) + attachments * TOKENS_PER_ATTACHMENT,
     )
 
 
@@ -137,6 +141,8 @@ def _check_part(part: Part, where: str) -> int:
         if part.image_url is None:
             raise MissingParameter(f"`{where}.image_url` is required.", param=f"{where}.image_url")
         check_picture(part.image_url.url, param=f"{where}.image_url.url")
-    elif part.type != "refusal" and getattr(part, part.type) is None:
+    elif part.type == "refusal":
+        return len((part.refusal or "").encode())
+    elif getattr(part, part.type) is None:
         raise MissingParameter(f"`{where}.{part.type}` is required.", param=f"{where}.{part.type}")
     return 0

@@ -10,8 +10,22 @@ from gateway.errors import InvalidJSON, InvalidType, InvalidValue, MissingParame
 
 Body = TypeVar("Body", bound=Struct)
 
-_PATH = re.compile(r" - at `\$\.?(.*)`$")
-_MISSING = re.compile(r"missing required field `(.+)`")
+# The last place named: a client's value, which may say the same, comes before it.
+_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+# msgspec's "Expected `array` of length >= 1" and "Expected `int | null`, got `str`".
+_RANGE = re.compile(r"Expected `[^`]+`(?P<length> of length)? (?P<sign>[<>]=?) (?P<bound>\S+)$")
+_TYPE = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`$")
+_JSON_NAMES = {
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "an object",
+}
+_MISSING = re.compile(r"Object missing required field `(.+)`")
+# Characters of a client's value that a message repeats.
+LONGEST_QUOTE = 60
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
@@ -47,8 +61,8 @@ def _brief(error: Exception) -> str:
 
 
 def _json_name(value: object) -> str:
-    names = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-    return names.get(type(value), "null")
+    names = {list: "array", str: "str", bool: "bool", int: "int", float: "float"}
+    return _JSON_NAMES.get(names.get(type(value), ""), "null")
 
 
 def _explain(complaint: str, shape: type[Struct]) -> RequestError:
@@ -56,18 +70,30 @@ def _explain(complaint: str, shape: type[Struct]) -> RequestError:
     found = _PATH.search(complaint)
     path = found.group(1) if found else ""
     text = _PATH.sub("", complaint)
-    if missing := _MISSING.search(text):
+    if missing := _MISSING.match(text):
         param = f"{path}.{missing.group(1)}" if path else missing.group(1)
         return MissingParameter(f"`{param}` is required. Add it to the body.", param=param)
     param_or_none = path or None
     if text.startswith("Invalid enum value"):
         allowed = ", ".join(f"`{value}`" for value in _allowed_values(shape, path))
-        return InvalidValue(f"`{path}` does not take {text[19:]}. Allowed: {allowed}.", param=param_or_none)
-    # "Expected `int`, got `str`" is a type; "Expected `int` >= 1" and "… of length >= 1" are values.
-    wording = text[0].lower() + text[1:]
-    if ", got " in text:
-        return InvalidType(f"`{path}`: {wording}.", param=param_or_none)
-    return InvalidValue(f"`{path}`: {wording}.", param=param_or_none)
+        value = text.removeprefix("Invalid enum value ")
+        value = f"'{cut(value[1:-1])}'" if value.startswith("'") else cut(value)
+        return InvalidValue(f"`{path}` does not take {value}. Allowed: {allowed}.", param=param_or_none)
+    if found := _RANGE.match(text):
+        what = "have a length of" if found["length"] else "be"
+        bound = "at least" if found["sign"].startswith(">") else "at most"
+        number = found["bound"].removesuffix(".0")
+        return InvalidValue(f"`{path}` must {what} {bound} {number}.", param=param_or_none)
+    if found := _TYPE.match(text):
+        wanted = " or ".join(_JSON_NAMES.get(name, name) for name in found["wanted"].split(" | ") if name != "null")
+        got = _JSON_NAMES.get(found["got"], found["got"])
+        return InvalidType(f"`{path}` must be {wanted}, not {got}.", param=param_or_none)
+    return InvalidValue(f"`{path}`: {text}.", param=param_or_none)
+
+
+def cut(value: str) -> str:
+    """`value` as a message repeats it: a long one not to its end."""
+    return value if len(value) <= LONGEST_QUOTE else f"{value[:LONGEST_QUOTE]}…"
 
 
 def _allowed_values(shape: type[Struct], path: str) -> list[Any]:

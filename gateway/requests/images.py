@@ -4,12 +4,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from gateway.catalog.schema import Model
+from gateway.catalog.schema import ImageSpec, Model
 from gateway.errors import InvalidValue
-from gateway.requests.decoding import convert
+from gateway.requests.decoding import convert, cut
 from gateway.requests.pictures import decode_picture
 from gateway.sizes import fit_size
 from gateway.types import ImageRequest
+
+# What clients made for dall-e-3 send, and what it means to the models of today.
+OLDER_QUALITIES = {"standard": "auto", "hd": "high"}
 
 
 class ImageBody(Struct):
@@ -49,11 +52,18 @@ def fit_image(image: ImageBody, model: Model, body: dict[str, Any]) -> ImageRequ
         tier=size.tier,
         body=body,
         n=image.n or 1,
-        quality=_one_of(image.quality, ("auto", *spec.qualities), spec.default_quality, "quality"),
+        quality=_quality(image.quality, spec),
         output_format=_one_of(image.output_format, spec.formats, spec.formats[0], "output_format"),
         inputs=[decode_picture(one, param="image") for one in inputs],
         b64=image.response_format == "b64_json",
     )
+
+
+def _quality(wanted: str | None, spec: ImageSpec) -> str:
+    if wanted in OLDER_QUALITIES and wanted not in spec.qualities:
+        wanted = OLDER_QUALITIES[wanted]
+        wanted = wanted if wanted in spec.qualities else "auto"
+    return _one_of(wanted, ("auto", *spec.qualities), spec.default_quality, "quality")
 
 
 def _one_of(value: str | None, allowed: tuple[str, ...], default: str, param: str) -> str:
@@ -61,5 +71,5 @@ def _one_of(value: str | None, allowed: tuple[str, ...], default: str, param: st
         return default
     if value not in allowed:
         names = ", ".join(f"`{name}`" for name in allowed)
-        raise InvalidValue(f"`{param}` does not take '{value}'. Allowed: {names}.", param=param)
+        raise InvalidValue(f"`{param}` does not take '{cut(value)}'. Allowed: {names}.", param=param)
     return value

@@ -8,16 +8,14 @@ from gateway.errors import ProviderNotConfigured
 from gateway.providers.base import Deployment
 from gateway.providers.registry import PROVIDERS
 
-# What answers for a model whose provider has no credentials, while stand-ins are on.
+# What answers for a model whose provider has no credentials, while stand-ins are on: the first that is there.
 STAND_INS = {
-    "chat": "smollm2-135m-instruct",
-    "embedding": "sandbox-embedding",
-    "transcription": "sandbox-transcription",
-    "image": "sandbox-image",
-    "video": "sandbox-video",
+    "chat": ("smollm2-135m-instruct", "sandbox-chat"),
+    "embedding": ("sandbox-embedding",),
+    "transcription": ("sandbox-transcription",),
+    "image": ("sandbox-image",),
+    "video": ("sandbox-video",),
 }
-# The chat stand-in that can call tools, which the engine's small model cannot.
-TOOL_STAND_IN = "sandbox-chat"
 
 
 def find_deployments(model: Model, *, tools: bool = False) -> list[Deployment]:
@@ -29,11 +27,11 @@ def find_deployments(model: Model, *, tools: bool = False) -> list[Deployment]:
     if own:
         return own
     if settings.ARKROUTE_STAND_INS:
-        name = TOOL_STAND_IN if tools and model.type == "chat" else STAND_INS[model.type]
-        return [_stand_in(deployment) for deployment in _own_deployments(get_model(name))]
+        models = [get_model(name) for name in STAND_INS[model.type]]
+        able = [one for one in models if not tools or one.chat is None or one.chat.tools]
+        return [_stand_in(deployment) for one in able for deployment in _own_deployments(one)]
     raise ProviderNotConfigured(
-        f"`{model.id}` is not available here: its provider `{model.provider}` has no credentials. "
-        "Choose another model from GET /v1/models.",
+        f"`{model.id}` is not available here: nothing is set up to answer it. Choose another from GET /v1/models.",
         retry_after=300,
     )
 

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import TypeVar
 
+from billing.amounts import credits_text
 from gateway.call import Attempt, Call
 from gateway.errors import (
+    CLIENT_ERRORS,
     ContentPolicyViolation,
     ContextLengthExceeded,
     GatewayError,
@@ -46,7 +48,7 @@ async def execute(
             answer = await attempt(deployment)
         except ProviderError as error:
             _note(call, deployment, began, error.kind)
-            _log(call, deployment, error)
+            _log(call, error)
             pause = _pause(error)
             if number == ATTEMPTS or error.kind not in _REFUSED_AT_THE_DOOR or pause > _LONGEST_PAUSE:
                 raise explain(error) from error
@@ -61,27 +63,33 @@ async def execute(
     raise AssertionError("every attempt returns or raises")
 
 
-def explain(error: ProviderError) -> GatewayError:
-    """What a provider's failure means to our client. The provider's own words are shown only where the client can
-    mend what they say."""
-    match error.kind:
-        case ProviderFault.CONTENT_POLICY:
-            return ContentPolicyViolation(f"The provider refused this content: {error.message}")
-        case ProviderFault.CONTEXT_LENGTH:
-            return ContextLengthExceeded(f"The request is longer than the model takes: {error.message}")
-        case ProviderFault.BAD_REQUEST:
-            return InvalidValue(f"The provider refused the request: {error.message}", param=error.param)
-        case ProviderFault.RATE_LIMITED | ProviderFault.OVERLOADED:
-            return Overloaded(
-                "The provider is busy. Nothing was charged; try again, or use another model.",
-                retry_after=error.retry_after or 5,
-            )
-        case ProviderFault.TIMEOUT:
-            return ProviderTimeout(
-                "The provider did not answer in time. Nothing was charged; try again, or use another model."
-            )
-        case _:
-            return ProviderFailed("The provider failed. Nothing was charged; try again, or use another model.")
+# Where the client can mend it, the provider's own words follow.
+_REFUSALS: dict[type[GatewayError], str] = {
+    ContentPolicyViolation: "The provider refused this content",
+    ContextLengthExceeded: "The request is longer than the model takes",
+    InvalidValue: "The provider refused the request",
+}
+_TROUBLES: dict[type[GatewayError], str] = {
+    Overloaded: "The provider is busy",
+    ProviderTimeout: "The provider did not answer in time",
+    ProviderFailed: "The provider failed",
+}
+
+
+def explain(error: ProviderError, cost: int = 0) -> GatewayError:
+    """What a provider's failure means to our client; `cost` is what was charged all the same, in millicredits."""
+    kind = CLIENT_ERRORS[error.kind]
+    if kind in _REFUSALS:
+        return kind(f"{_REFUSALS[kind]}: {error.message}", param=error.param)
+    charged = f"What was delivered is charged ({credits_text(cost)} credits)" if cost else "Nothing was charged"
+    wait = (error.retry_after or 5) if kind is Overloaded else None
+    return kind(f"{_TROUBLES[kind]}. {charged}; try again, or use another model.", retry_after=wait)
+
+
+def note_failure(call: Call, error: ProviderError) -> None:
+    """Notes that the deployment which answered failed after its first words."""
+    call.attempts[-1].error = str(error.kind)
+    _log(call, error)
 
 
 def _pause(error: ProviderError) -> float:
@@ -96,9 +104,13 @@ def _note(call: Call, deployment: Deployment, began: float, error: str) -> None:
     call.attempts.append(Attempt(served_by=deployment.label, milliseconds=int(took * 1000), error=str(error)))
 
 
-def _log(call: Call, deployment: Deployment, error: ProviderError) -> None:
-    """Operators see faults that are theirs to mend; what a client got wrong is the client's."""
+def _log(call: Call, error: ProviderError) -> None:
+    """Operators see faults that are theirs to mend; what a client got wrong is the client's.
+
+    The provider's own words are left out: they may repeat the prompt.
+    """
+    status = f" (HTTP {error.status})" if error.status else ""
     if error.kind in (ProviderFault.AUTH, ProviderFault.BALANCE):
-        logger.error("%s: %s refuses our account: %s", call.request_id, deployment.label, error)
+        logger.error("%s: %s refuses our account: %s%s", call.request_id, call.served_by, error.kind, status)
     elif error.kind not in (ProviderFault.CONTENT_POLICY, ProviderFault.CONTEXT_LENGTH, ProviderFault.BAD_REQUEST):
-        logger.warning("%s: %s failed: %s", call.request_id, deployment.label, error)
+        logger.warning("%s: %s failed: %s%s", call.request_id, call.served_by, error.kind, status)

@@ -2,6 +2,9 @@
 
 import pytest
 
+from accounts.keys import issue_key
+from accounts.models import User
+
 
 @pytest.mark.parametrize("path", ["/v1/account", "/v1/account/", "/account"])
 def test_it_shows_credits_limits_and_use_of_the_key(http, alice, path) -> None:
@@ -19,3 +22,9 @@ def test_it_shows_credits_limits_and_use_of_the_key(http, alice, path) -> None:
 
 def test_it_needs_a_key(http) -> None:
     assert http.get("/v1/account").json()["error"]["code"] == "missing_api_key"
+
+
+def test_a_user_who_never_had_credits_has_none(http, transactional_db) -> None:
+    key = issue_key(User.objects.create_user("new@example.com")).secret
+    account = http.get("/v1/account", headers={"authorization": f"Bearer {key}"})
+    assert account.json()["credits"] == {"balance": 0, "held": 0, "available": 0}

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api import sse
+from api import express, sse
 from billing.models import Hold, LedgerEntry
 from gateway.models import Receipt
 from tests.upstreams.openai import Behaviour
@@ -116,6 +116,63 @@ def test_a_stream_that_dies_costs_what_was_delivered(http, alice, upstream, cut)
         assert len(chunks) == cut
         assert last["error"]["code"] == "provider_error"
         assert "[DONE]" not in response.text
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"prompt_tokens": 10**15},
+        {"prompt_tokens": 10**19},
+        {"cached_tokens": -10_000_000},
+        {"cached_tokens": 10**12},
+        {"completion_tokens": 90_000_000},
+        {"prompt_tokens": 90_000_000},
+    ],
+    ids=str,
+)
+def test_nobody_pays_for_a_count_that_cannot_be(http, alice, upstream, fault, streamed) -> None:
+    """At most what the model can read and write: 272,000 tokens in, 128,000 out."""
+    upstream.behaviour = Behaviour(**fault)
+    response = http.post("/v1/chat/completions", json=body(stream=streamed), headers=alice.headers)
+    assert response.status_code == 200
+    posted, held, _ = alice.money()
+    assert held == 0
+    assert 1_000 <= 500_000 - posted <= 1_000 + 128_000 * 0.14625 + 272_000 * 0.0244
+
+
+def test_an_empty_stream_is_a_failure_and_free(http, alice, upstream) -> None:
+    upstream.behaviour = Behaviour(empty=True)
+    response = stream(http, alice)
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "provider_error")
+    assert alice.money()[:2] == (500_000, 0)
+
+
+def test_what_a_cut_stream_cost_is_said_and_noted(http, alice, upstream) -> None:
+    upstream.behaviour = Behaviour(die_after=5)
+    message = events(stream(http, alice))[-1]["error"]["message"]
+    assert "What was delivered is charged (1 credits)" in message
+    assert "Nothing was charged" not in message
+    receipt = Receipt.objects.get()
+    assert (receipt.outcome, receipt.error_code) == ("partial", "provider_error")
+    assert [attempt["error"] for attempt in receipt.attempts] == ["broken"]
+
+
+def test_each_choice_begins_with_its_role_even_where_the_provider_forgot(http, alice, upstream) -> None:
+    upstream.behaviour = Behaviour(no_role=True)
+    first, second, *_ = events(stream(http, alice))
+    assert first["choices"][0]["delta"] == {"role": "assistant", "content": "one"}
+    assert second["choices"][0]["delta"] == {"content": " two"}
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_usage_on_a_chunk_with_choices_is_not_told_twice_nor_unasked(http, alice, upstream, asked) -> None:
+    upstream.behaviour = Behaviour(usage_on_chunks=True)
+    options = {"stream_options": {"include_usage": True}} if asked else {}
+    chunks = events(stream(http, alice, **options))[:-1]
+    told = [chunk["usage"] for chunk in chunks if chunk.get("usage")]
+    assert len(told) == asked
+    assert {chunk["id"] for chunk in chunks} == {"chatcmpl-fake"}
 
 
 def test_an_error_in_the_stream_is_one_event_without_an_end_mark(http, alice, upstream) -> None:
@@ -271,3 +328,17 @@ def test_calls_beyond_the_keys_concurrency_are_refused_until_one_ends(gateway_ur
         first.close()
         sleep(0.05)
         assert http.send(request).status_code == 200
+
+
+def test_a_body_that_does_not_come_gives_its_slot_back(gateway_url, make_person, monkeypatch) -> None:
+    monkeypatch.setattr(express, "BODY_SECONDS", 0.1)
+    alice = make_person("alice@example.com", concurrent_requests=1)
+    url = httpx.URL(gateway_url)
+    with socket.create_connection((url.host, url.port), timeout=5) as slow:
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {alice.key}\r\n"
+        slow.sendall(f"{head}content-length: 50\r\n\r\n{{".encode())
+        assert slow.recv(12) == b"HTTP/1.1 400"
+    response = httpx.post(
+        f"{gateway_url}/v1/chat/completions", json={**body(), "model": "sandbox-chat"}, headers=alice.headers
+    )
+    assert response.status_code == 200

@@ -1,7 +1,13 @@
 """`GET /v1/models` and `/v1/models/{id}`: the catalogue for programs."""
 
+from decimal import Decimal
+
 import jsonschema
+import msgspec
 import pytest
+
+from api.views import models
+from gateway.catalog.loader import load_catalogue
 
 
 def test_the_list_needs_no_key_and_shows_what_a_client_chooses_by(http) -> None:
@@ -63,8 +69,46 @@ def test_where_stand_ins_are_off_only_what_is_configured_is_listed(http, setting
     assert http.get("/v1/models/nano-banana-2").status_code == 404
 
 
-def test_an_unknown_address_under_v1_is_json(http) -> None:
-    response = http.get("/v1/nothing")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/nothing"),
+        ("GET", "/v1"),
+        ("GET", "//v1/models"),
+        ("GET", "/V1/models"),
+        ("POST", "/completions"),
+        ("POST", "/v1//chat/completions"),
+        ("DELETE", "/nothing"),
+    ],
+)
+def test_an_unknown_address_of_the_api_is_json(http, method, path) -> None:
+    response = http.request(method, http.base_url.copy_with(raw_path=path.encode()))
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "unknown_url"
     assert response.headers["x-request-id"].startswith("req_")
+
+
+def test_an_unknown_address_asked_for_with_a_key_is_json_and_without_a_page(http, alice) -> None:
+    assert http.get("/nothing", headers=alice.headers).json()["error"]["code"] == "unknown_url"
+    assert http.get("/nothing").headers["content-type"].startswith("text/html")
+
+
+def test_a_model_is_rendered_once_until_it_or_its_aliases_change(http, settings, monkeypatch) -> None:
+    first = http.get("/v1/models")
+    rendered = []
+    render = models.model_object
+    monkeypatch.setattr(models, "model_object", lambda model: rendered.append(model.id) or render(model))
+    assert http.get("/v1/models").content == first.content
+    assert rendered == []
+
+    settings.MODEL_ALIASES = {**settings.MODEL_ALIASES, "our-name": "gpt-5.5"}
+    listed = {model["id"]: model for model in http.get("/v1/models").json()["data"]}
+    assert "our-name" in listed["gpt-5.5"]["aliases"]
+    assert rendered == ["gpt-5.5"]
+
+    known = load_catalogue().models
+    dearer = msgspec.structs.replace(known["gpt-5.4"], credits=known["gpt-5.4"].credits + Decimal(1))
+    monkeypatch.setitem(known, "gpt-5.4", dearer)
+    listed = {model["id"]: model for model in http.get("/v1/models").json()["data"]}
+    assert listed["gpt-5.4"]["pricing"]["credits"] == dearer.credits
+    assert rendered == ["gpt-5.5", "gpt-5.4"]

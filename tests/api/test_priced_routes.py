@@ -23,15 +23,17 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
 PROMPT_FIELD = {"/v1/embeddings": "input", "/v1/images/generations": "prompt"}
 
 
+EXPRESS = {endpoint for endpoint, _ in ROUTES.values()}
+
+
 def priced_routes() -> list[str]:
     """Every route that takes POST, by its path with `/v1`."""
-    express = {endpoint for endpoint, _ in ROUTES.values()}
     django = {
         re.sub(r"\(\?:v1/\)\?|[$^?]", "", f"/v1/{pattern.pattern}").removesuffix("/").replace("/v1//v1", "/v1")
         for pattern in urls.urlpatterns
         if hasattr(pattern.callback.view_class, "post")
     }
-    return sorted(express | django)
+    return sorted(EXPRESS | django)
 
 
 def with_prompt(route: str, text: str) -> dict[str, Any]:
@@ -148,8 +150,12 @@ def test_a_lower_cap_than_the_ceiling_is_402_before_anything_happens(http, alice
     assert alice.money() == before
     enough = http.post(route, json=body, headers={**alice.headers, "x-arkroute-max-credits": "400"})
     assert enough.status_code == 200
-    nonsense = http.post(route, json=body, headers={**alice.headers, "x-arkroute-max-credits": "much"})
-    assert_error(nonsense, 422, "invalid_value")
+
+
+@pytest.mark.parametrize("amount", ["much", "-1", "nan", "inf", "1e400000", "1e999999", "1e13"])
+def test_a_cap_that_is_no_amount_is_422(http, alice, route, body, amount) -> None:
+    response = http.post(route, json=body, headers={**alice.headers, "x-arkroute-max-credits": amount})
+    assert_error(response, 422, "invalid_value")
 
 
 def test_over_the_rate_it_is_429_with_the_wait(http, alice, route, body) -> None:
@@ -190,6 +196,13 @@ def test_a_body_over_25_mb_is_413(http, alice, route) -> None:
     response = http.post(route, content=b" " * (25 * 1024 * 1024 + 1), headers=alice.headers)
     assert_error(response, 413, "request_too_large")
     assert alice.money() == before
+
+
+def test_a_body_of_no_known_length_is_not_taken_in_from_somebody_without_a_key(gateway_url, route) -> None:
+    """Django would write it to the disk first."""
+    megabytes = (b" " * 1024 * 1024 for _ in range(60))
+    response = httpx.post(gateway_url + route, content=megabytes, timeout=30)
+    assert response.status_code == (401 if route in EXPRESS else 413)
 
 
 def test_a_missing_field_is_named(http, alice, route, body) -> None:

@@ -1,5 +1,6 @@
 """Stored results and the links to them, fetched as a browser would: through Django's ASGI handler."""
 
+import logging
 import os
 import re
 from datetime import timedelta
@@ -160,6 +161,34 @@ async def test_files_are_read_only(client, link):
 
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_no_link_gets_into_the_log(client, link, own_storage, caplog):
+    caplog.set_level(logging.DEBUG)
+    gone = await store(DATA, "image/png")
+    gone_link = signed_url(gone)
+    (own_storage / gone).unlink()
+
+    answers = [
+        await client.get(link, headers={"range": "bytes=5000-"}),
+        await client.get(gone_link),
+        await client.post(link),
+    ]
+
+    assert [answer.status_code for answer in answers] == [416, 404, 405]
+    logged = " ".join(record.getMessage() for record in caplog.records if not record.name.startswith("httpx"))
+    for secret in (link, gone_link):
+        assert secret.rpartition("/")[2] not in logged
+
+
+async def test_a_form_sent_to_a_link_is_405_in_json_too(link, settings):
+    settings.MIDDLEWARE = ["django.middleware.csrf.CsrfViewMiddleware"]
+    transport = httpx.ASGITransport(get_asgi_application())
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as browser:
+        answer = await browser.post(link, data={"a": "b"})
+
+    assert answer.status_code == 405
+    assert answer.json()["error"]["code"] == "method_not_allowed"
 
 
 def forged(link: str) -> list[str]:

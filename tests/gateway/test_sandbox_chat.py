@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from accounts.keys import KeyRejected
+from api.errors import STATUSES, to_openai
 from gateway.catalog import get_model
 from gateway.errors import GatewayError, InvalidValue, ProviderError, ProviderFault
 from gateway.providers.base import (
@@ -231,6 +232,32 @@ async def test_a_tool_that_nobody_offered_is_refused():
     assert refusal.value.param == "tool_choice"
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"type": "function", "function": "abc"},
+        {"type": "function", "function": {"name": ["get_time"]}},
+        {"type": "allowed_tools", "allowed_tools": "abc"},
+        {"type": "allowed_tools", "allowed_tools": {"tools": [1, {"function": "abc"}]}},
+        {"type": "allowed_tools", "allowed_tools": {"tools": 1}},
+    ],
+)
+async def test_a_choice_that_makes_no_sense_names_no_tool(choice):
+    with pytest.raises(ProviderError) as refusal:
+        await complete(tools=TOOLS, tool_choice=choice)
+
+    assert refusal.value.param == "tool_choice"
+
+
+async def test_a_result_of_a_call_that_makes_no_sense_is_answered():
+    messages = [
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "x", "function": "abc"}]},
+        {"role": "tool", "tool_call_id": "x", "content": "12:30"},
+    ]
+
+    assert text_of(await complete(messages=messages)) == "The function `tool` answered: 12:30"
+
+
 async def test_no_tool_is_called_where_none_is_wanted():
     assert text_of(await complete("hi", tools=TOOLS, tool_choice="none")) == "You said: hi"
 
@@ -287,11 +314,28 @@ async def test_it_fails_with_any_code_before_the_first_chunk(code):
         assert whole.value.code == code
 
 
-def test_the_codes_cover_what_gateway_errors_name():
-    assert {"content_policy_violation", "context_length_exceeded", "provider_error", "provider_timeout"} <= set(
-        error_codes()
-    )
-    assert {"insufficient_credits", "rate_limit_exceeded", "model_not_found", "internal_error"} <= set(error_codes())
+def test_it_fails_with_every_code_that_the_api_has():
+    assert set(error_codes()) == set(STATUSES)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("idempotency_in_progress", 409, "invalid_request_error"),
+        ("task_not_ready", 409, "invalid_request_error"),
+        ("key_not_allowed", 403, "permission_error"),
+        ("session_not_found", 404, "invalid_request_error"),
+        ("idempotency_key_reused", 422, "invalid_request_error"),
+    ],
+)
+async def test_a_failure_of_another_part_of_the_api_has_its_status(code, status, kind):
+    with pytest.raises(GatewayError) as failure:
+        await complete(f"sandbox:fail={code}")
+    answer = to_openai(failure.value, "req_1")
+    error = json.loads(answer.body)["error"]
+
+    assert (answer.status, error["type"], error["code"]) == (status, kind, code)
+    assert answer.headers.get("retry-after") == ("1" if code == "idempotency_in_progress" else None)
 
 
 async def test_an_unknown_code_is_refused_with_those_that_there_are():

@@ -1,6 +1,8 @@
 """The sandbox's embeddings, transcriptions and pictures."""
 
 import io
+import subprocess
+import sys
 import wave
 from math import sqrt
 from typing import Any
@@ -185,12 +187,91 @@ async def test_what_is_no_picture_is_refused():
         assert refusal.value.param == "image"
 
 
-async def test_a_bomb_is_refused_before_it_is_unpacked():
+def one_bit_picture(side: int) -> bytes:
     file = io.BytesIO()
-    Image.new("1", (9000, 9000)).save(file, "PNG")
+    Image.new("1", (side, side)).save(file, "PNG")
+    return file.getvalue()
 
-    with pytest.raises(InvalidImage, match="million pixels"):
-        await draw(inputs=[InputImage(data=file.getvalue(), mime="image/png")])
+
+# 16383 x 16383 transparent pixels.
+WEBP_BOMB = bytes.fromhex("524946461a000000574542505650384c0d0000002ffebfff1f071011118888fe0700")
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(
+    "bomb",
+    [*map(one_bit_picture, (3800, 9000, 11_000, 15_000)), WEBP_BOMB],
+    ids=["just too large", "large", "Pillow warns", "Pillow refuses", "webp"],
+)
+async def test_a_bomb_is_refused_before_it_is_unpacked(bomb):
+    with pytest.raises(InvalidImage, match="more than 14 million pixels") as refusal:
+        await draw(inputs=[InputImage(data=bomb, mime="image/png")])
+    assert refusal.value.param == "image"
+
+
+async def test_a_webp_that_is_too_large_for_its_decoder_is_refused():
+    file = io.BytesIO()
+    Image.new("RGB", (2700, 2700)).save(file, "WEBP", method=0)
+
+    with pytest.raises(InvalidImage, match="more than 7 million pixels"):
+        await draw(inputs=[InputImage(data=file.getvalue(), mime="image/webp")])
+
+
+# Prints by how many MB the peak of the process's memory rises while it draws from six such pictures at once.
+PEAK = """
+import asyncio, io, resource, sys
+import django
+django.setup()
+from PIL import Image
+from gateway.providers.sandbox import images
+from gateway.types import ImageRequest, InputImage
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform != "darwin" else 1024**2)
+
+async def draw(data, times):
+    inputs = [InputImage(data=data, mime="image/png")]
+    request = ImageRequest(model="sandbox-image", prompt="a sea", width=64, height=64, body={}, inputs=inputs)
+    await asyncio.gather(*(images.generate(request) for _ in range(times)))
+
+async def main(data):
+    small = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(small, "PNG")
+    await draw(small.getvalue(), 1)
+    idle = peak()
+    await draw(data, 6)
+    print(peak() - idle)
+
+asyncio.run(main(sys.stdin.buffer.read()))
+"""
+
+
+@pytest.mark.parametrize(("image_format", "side"), [("PNG", 3700), ("WEBP", 2600)])
+def test_six_of_the_largest_inputs_at_once_take_less_than_200_mb(image_format, side):
+    # Made here: the process that is measured holds nothing but what it reads.
+    file = io.BytesIO()
+    Image.new("RGBA", (side, side), (200, 20, 20, 128)).save(file, image_format, lossless=True, method=0)
+
+    measured = subprocess.run(
+        [sys.executable, "-c", PEAK], input=file.getvalue(), stdout=subprocess.PIPE, check=True, timeout=60
+    )
+
+    assert int(measured.stdout) < 200
+
+
+async def test_an_input_that_its_camera_turned_is_painted_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn to the right
+    lying = Image.new("RGB", (3000, 1500), "blue")
+    lying.paste("red", (0, 0, 1500, 1500))
+    for image_format in ("JPEG", "PNG", "WEBP", "TIFF"):
+        file = io.BytesIO()
+        lying.save(file, image_format, exif=exif)
+        [picture] = (await draw(inputs=[InputImage(data=file.getvalue(), mime="image/png")])).pictures
+
+        image = opened(picture.data)
+        top, bottom = image.crop((0, 0, 96, 24)), image.crop((0, 40, 96, 64))
+        assert ImageStat.Stat(top).mean[0] > ImageStat.Stat(bottom).mean[0] + 40, image_format
 
 
 async def test_a_picture_fails_on_request():

@@ -66,6 +66,9 @@ class Behaviour:
     error_after: int = -1  # an error as a chunk
     bad_chunk_after: int = -1  # a chunk that is no JSON
     no_done: bool = False  # ends without [DONE]
+    empty: bool = False  # nothing but [DONE]
+    no_role: bool = False  # no chunk names it, as with llama.cpp when the first token is a part of a character
+    usage_on_chunks: bool = False  # on the last chunk with a choice, too
     # How a stream is written.
     chunk_delay: float = 0.0
     split: int = 0  # in writes of so many bytes
@@ -416,7 +419,7 @@ def _chunks(behaviour: Behaviour, body: dict[str, Any]) -> Iterator[dict[str, An
             one["usage"] = usage
         return one
 
-    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    deltas: list[dict[str, Any]] = [] if behaviour.no_role else [{"role": "assistant", "content": ""}]
     if behaviour.tool_call:
         call = _tool_call(body)
         arguments = call["function"]["arguments"]
@@ -434,7 +437,8 @@ def _chunks(behaviour: Behaviour, body: dict[str, Any]) -> Iterator[dict[str, An
             yield chunk([{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}])
     reason = "tool_calls" if behaviour.tool_call else behaviour.finish_reason
     for index in choices:
-        yield chunk([{"index": index, "delta": {}, "logprobs": None, "finish_reason": reason}])
+        last = chunk([{"index": index, "delta": {}, "logprobs": None, "finish_reason": reason}])
+        yield last | ({"usage": _usage(behaviour)} if behaviour.usage_on_chunks else {})
     if asked_usage and (behaviour.usage or behaviour.bad_usage):
         yield chunk([], _usage(behaviour))
 
@@ -460,7 +464,7 @@ async def _stream(writer: asyncio.StreamWriter, behaviour: Behaviour, chunks: It
                 await asyncio.sleep(0)
         await asyncio.sleep(behaviour.chunk_delay)
 
-    for number, chunk in enumerate(chunks):
+    for number, chunk in enumerate([] if behaviour.empty else chunks):
         if number == behaviour.die_after:
             return False
         if number == behaviour.stall_after:

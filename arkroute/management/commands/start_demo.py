@@ -9,6 +9,7 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from django.conf import settings
@@ -24,8 +25,8 @@ from arkroute import parent
 from arkroute.engine_model import model_path
 from arkroute.management.commands.issue_key import create_user
 from arkroute.server import listen
+from billing.amounts import credits_text
 from billing.models import CreditAccount
-from gateway.charge import credits_text
 
 DEMO_EMAIL = "demo@example.com"
 DEMO_KEY_NAME = "demo"
@@ -36,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         address = f"http://127.0.0.1:{settings.PORT}"
-        refuse_taken_port()
+        refuse_taken_port(settings.PORT, "Choose another: make run PORT=9000")
         needed = {"database", "engine"}
         commands = parse_procfile((Path(settings.BASE_DIR) / "Procfile").read_text()).processes
         if engine_is_served():
@@ -46,6 +47,8 @@ class Command(BaseCommand):
             self.stdout.write("→ engine     left out: no model (`make setup` downloads one, or set LOCAL_CHAT_GGUF)")
             del commands["engine"]
             needed.remove("engine")
+        else:
+            refuse_taken_port(urlsplit(settings.ENGINE_URL).port, "The engine wants it: choose another with ENGINE_URL")
         self.stdout.write("→ database   migrations")
         call_command("migrate", verbosity=0)
         self.stdout.write("→ demo user  with a fresh key")
@@ -82,11 +85,11 @@ def fresh_demo_key(user: User) -> str:
     return issue_key(user, DEMO_KEY_NAME).secret
 
 
-def refuse_taken_port() -> None:
+def refuse_taken_port(port: int | None, advice: str) -> None:
     try:
-        listen("127.0.0.1", settings.PORT).close()
+        listen("127.0.0.1", port or 80).close()
     except OSError as error:
-        raise CommandError(f"Port {settings.PORT}: {error.strerror}. Choose another: make run PORT=9000") from error
+        raise CommandError(f"Port {port}: {error.strerror}. {advice}") from error
 
 
 def engine_is_served() -> bool:

@@ -132,14 +132,21 @@ def _tool_to_call(request: ChatRequest) -> dict[str, Any] | None:
     if not isinstance(wish, dict):
         return offered[0]
     if wish.get("type") == "allowed_tools":
-        allowed = (wish.get("allowed_tools") or {}).get("tools") or []
-        names = [(tool.get("function") or {}).get("name") for tool in allowed]
+        allowed = _at(wish, "allowed_tools", "tools")
+        names = [_at(tool, "function", "name") for tool in allowed] if isinstance(allowed, list) else []
     else:
-        names = [(wish.get("function") or {}).get("name")]
+        names = [_at(wish, "function", "name")]
     chosen = next((tool for tool in offered if tool.get("name") in names), None)
     if chosen is None:
         raise ProviderError(ProviderFault.BAD_REQUEST, "`tool_choice` names no offered tool.", param="tool_choice")
     return chosen
+
+
+def _at(value: Any, *path: str) -> Any:
+    """What lies at `path` in `value`; nothing where something on the way is no object."""
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 def _wants_json(body: dict[str, Any]) -> bool:
@@ -173,7 +180,7 @@ def _called_function(messages: list[dict[str, Any]], call_id: Any) -> str | None
     for message in messages:
         for call in message.get("tool_calls") or ():
             if call_id and call.get("id") == call_id:
-                return (call.get("function") or {}).get("name")
+                return _at(call, "function", "name")
     return None
 
 

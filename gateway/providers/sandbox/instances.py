@@ -133,8 +133,9 @@ class _Instance:
         return place
 
     def object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
-        properties = schema.get("properties") or {}
-        required = schema.get("required") or []
+        properties, required = schema.get("properties") or {}, schema.get("required") or []
+        if not isinstance(properties, dict) or not all(isinstance(name, str) for name in required):
+            raise _refusal("`properties` or `required` is not what JSON Schema says")
         names = list(properties) if depth < GENEROUS_DEPTH else [name for name in properties if name in required]
         made = {name: self.make(properties[name], depth + 1, 0) for name in names if properties[name] is not False}
         more = schema.get("additionalProperties", True)

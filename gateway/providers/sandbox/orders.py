@@ -22,6 +22,31 @@ PROVIDER_FAULTS = {
 }
 KEY_ERRORS: dict[str, type[KeyRejected]] = {kind.code: kind for kind in (MissingApiKey, InvalidApiKey)}
 
+# Codes of answers that no class stands for: other parts of the API give them, about things that the sandbox lacks.
+INVENTED = (
+    "idempotency_in_progress",
+    "idempotency_key_reused",
+    "key_not_allowed",
+    "method_not_allowed",
+    "not_cancellable",
+    "receipt_not_found",
+    "session_busy",
+    "session_not_found",
+    "task_not_found",
+    "task_not_ready",
+    "unknown_url",
+)
+
+
+class InventedError(GatewayError):
+    """An error with one of the codes in `INVENTED`."""
+
+    code: str  # type: ignore[misc]  # of the instance here, of the class elsewhere
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
 
 async def obey(text: str, param: str) -> None:
     """Waits, then fails, if the text says so. `param` names the field that the text came in.
@@ -36,7 +61,7 @@ async def obey(text: str, param: str) -> None:
 
 def error_codes() -> list[str]:
     """All codes that `sandbox:fail=` takes."""
-    return sorted(PROVIDER_FAULTS.keys() | KEY_ERRORS.keys() | _errors().keys())
+    return sorted(PROVIDER_FAULTS.keys() | KEY_ERRORS.keys() | _errors().keys() | set(INVENTED))
 
 
 def _error(code: str, param: str) -> ProviderError | GatewayError | KeyRejected:
@@ -46,6 +71,8 @@ def _error(code: str, param: str) -> ProviderError | GatewayError | KeyRejected:
     if code in KEY_ERRORS:
         return KEY_ERRORS[code](message)
     kind = _errors().get(code)
+    if kind is None and code in INVENTED:
+        return InventedError(code, message)
     if kind is None:
         allowed = ", ".join(f"`{one}`" for one in error_codes())
         return InvalidValue(f"`sandbox:fail=` takes one of {allowed}; not `{code[:60]}`.", param=param)

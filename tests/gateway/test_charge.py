@@ -1,0 +1,90 @@
+"""A charge from hold to receipt, where the books are closed for a while or the call outlives its hold."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.keys import Caller
+from accounts.models import User
+from billing import ledger
+from billing.models import CreditAccount, Hold
+from gateway import charge
+from gateway.call import Call
+from gateway.catalog import get_model
+from gateway.models import Receipt
+from gateway.pricing import quote
+from gateway.requests.chat import parse_chat
+from gateway.types import Usage
+
+pytestmark = pytest.mark.usefixtures("audited")
+
+
+@pytest.fixture
+def call(audited: None) -> Call:
+    user = User.objects.create_user("alice@example.com")
+    ledger.grant_signup_credits(user)
+    caller = Caller(
+        key_id=1,
+        user_id=user.pk,
+        email=user.email,
+        key_name="",
+        key_prefix="ark-abcd",
+        requests_per_minute=600,
+        concurrent_requests=50,
+    )
+    return Call(caller=caller, endpoint="/v1/chat/completions")
+
+
+def charging(call: Call) -> charge.Charge:
+    request = parse_chat({"model": "gpt-5.4-mini", "messages": [{"role": "user", "content": "Hello!"}]})
+    return charge.charging(call, quote(get_model("gpt-5.4-mini"), request))
+
+
+async def outcome() -> tuple[str, int, int, int]:
+    """The receipt's word, what it charged, and the account."""
+    receipt = await Receipt.objects.aget()
+    account = await CreditAccount.objects.aget(pk__gt=0)
+    return receipt.outcome, receipt.captured, account.posted, account.held
+
+
+async def test_a_call_that_outlives_its_hold_costs_nothing_and_says_so(call) -> None:
+    async with charging(call) as open_charge:
+        await ledger.sweep(now=timezone.now() + timedelta(minutes=3))
+        assert await open_charge.capture(Usage(10, 10)) == 0
+    assert await outcome() == ("late", 0, 500_000, 0)
+
+
+async def test_a_living_call_keeps_its_hold(call, monkeypatch) -> None:
+    async with charging(call) as open_charge:
+        call.started -= 3600
+        await charge.renew_leases()
+        assert await ledger.sweep(now=timezone.now() + timedelta(seconds=110)) == 0
+        await open_charge.capture(Usage(10, 10))
+    assert await outcome() == ("succeeded", 1_000, 499_000, 0)
+
+
+async def test_a_capture_that_finds_the_ledger_away_is_done_later(call, monkeypatch) -> None:
+    async def unavailable(*_: object, **__: object) -> None:
+        raise ledger.LedgerUnavailable("away")
+
+    async with charging(call) as open_charge:
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger, "capture", unavailable)
+            assert await open_charge.capture(Usage(10, 10)) == 1_000
+    hold = await Hold.objects.aget()
+    assert hold.is_open
+    assert not await Receipt.objects.aexists()
+    call.started -= 60
+    await charge.renew_leases()
+    assert await outcome() == ("succeeded", 1_000, 499_000, 0)
+    await charge.renew_leases()
+    assert await outcome() == ("succeeded", 1_000, 499_000, 0)
+
+
+async def test_a_block_that_is_left_without_a_capture_releases_and_keeps_a_receipt_of_nothing(call) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with charging(call):
+            raise ZeroDivisionError
+    assert await outcome() == ("failed", 0, 500_000, 0)
+    assert (await Receipt.objects.aget()).error_code == "internal_error"
