@@ -95,15 +95,14 @@ class Books:
         hold_ids = [verb.hold_id for verb in verbs if verb.hold_id is not None]
         # A weaker lock than FOR UPDATE: rows that merely point to an account need not wait.
         lock = " FOR NO KEY UPDATE" if self._connection.features.has_select_for_update else ""
-        with rows.together(self._connection):
-            accounts = self._select(("id", "posted", "held"), f"FROM {ACCOUNTS} WHERE id {{}} ORDER BY id{lock}", ids)
-            # Whoever changes a hold has locked its account, so these rows stand still too.
-            holds = self._select(("id", "account_id", "amount", "state"), f"FROM {HOLDS} WHERE id {{}}", hold_ids)
-            entered = self._select(("cause", "kind", "account_id"), f"FROM {ENTRIES} WHERE cause {{}}", causes)
-            self._loaded = [(id_, posted, held) for id_, posted, held in accounts()]
-            self.accounts = {id_: OpenAccount(posted, held) for id_, posted, held in self._loaded}
-            self.holds = {id_: OpenHold(account_id, amount, state) for id_, account_id, amount, state in holds()}
-            self.causes = {(cause, kind, account_id) for cause, kind, account_id in entered()}
+        accounts = self._select(("id", "posted", "held"), f"FROM {ACCOUNTS} WHERE id {{}} ORDER BY id{lock}", ids)
+        # Whoever changes a hold has locked its account, so these rows stand still too.
+        holds = self._select(("id", "account_id", "amount", "state"), f"FROM {HOLDS} WHERE id {{}}", hold_ids)
+        entered = self._select(("cause", "kind", "account_id"), f"FROM {ENTRIES} WHERE cause {{}}", causes)
+        self._loaded = [(id_, posted, held) for id_, posted, held in accounts()]
+        self.accounts = {id_: OpenAccount(posted, held) for id_, posted, held in self._loaded}
+        self.holds = {id_: OpenHold(account_id, amount, state) for id_, account_id, amount, state in holds()}
+        self.causes = {(cause, kind, account_id) for cause, kind, account_id in entered()}
         if deadlines:
             open_holds = Hold.objects.using(self._connection.alias).filter(id__in=deadlines)
             for id_, deadline in open_holds.values_list("id", "deadline"):

@@ -82,10 +82,9 @@ class Batch:
                 outcomes.append(refusal)
             else:
                 also += verb.also
-        with rows.together(connection):
-            books.write()
-            if also:
-                rows.insert_unsaved(connection, also)
+        books.write()
+        if also:
+            rows.insert_unsaved(connection, also)
         self._written = (books, also, outcomes)
         return outcomes
 
@@ -201,19 +200,23 @@ def _commit(verbs: list[Verb]) -> list[Outcome]:
     connection.make_debug_cursor = connection.make_cursor  # type: ignore[method-assign, assignment]
     batch = Batch(verbs)
     try:
-        with transaction.atomic():
-            return batch.write(connection)
+        return _write(batch, connection)
     except (OperationalError, InterfaceError):
         connection.close()
         if connection.vendor == "sqlite":  # which has waited for its lock already, and cannot lose a connection
             raise
     # The server restarted, or ended our session for a deadlock: once more, on a new connection.
     try:
-        with transaction.atomic():
-            return batch.write(connection)
+        return _write(batch, connection)
     except (OperationalError, InterfaceError):
         connection.close()
         raise
+
+
+def _write(batch: Batch, connection: BaseDatabaseWrapper) -> list[Outcome]:
+    """One transaction: two round trips to Postgres, one that reads and locks, one that writes and commits."""
+    with rows.together(connection), transaction.atomic():
+        return batch.write(connection)
 
 
 def _wake(outcomes: list[tuple["asyncio.Future[Any]", Outcome]], then: Callable[[], object] | None) -> None:
