@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from accounts.keys import Caller, InvalidApiKey, MissingApiKey, find_key
+from accounts.keys import Caller, InvalidApiKey, find_key
 from gateway.limits import Admission
 from gateway.limits import admit as admit_within_limits
 
@@ -26,7 +26,7 @@ async def admit(authorization: str | None, *, read: bool = False) -> Admitted:
 async def authenticate(authorization: str | None) -> Caller:
     """The caller behind an `Authorization` header. Raises `MissingApiKey` or `InvalidApiKey`."""
     if not authorization:
-        raise MissingApiKey("Send your API key in the header `Authorization: Bearer ark-…`.")
+        return await find_key("")
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise InvalidApiKey("The `Authorization` header must read `Bearer ark-…`.")

@@ -9,13 +9,12 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from msgspec import Struct
 from rest_framework import exceptions as drf
 
-from accounts.keys import InvalidApiKey, MissingApiKey
+from accounts.keys import KeyRejected
 from api.headers import limit_headers
 from billing.ledger import LedgerUnavailable
 from gateway.errors import GatewayError, LimitError
@@ -72,7 +71,6 @@ class ErrorAnswer(Struct):
     """An error as it goes out. `headers` are lower-case names and values."""
 
     status: int
-    code: str
     headers: dict[str, str]
     body: bytes
 
@@ -85,10 +83,8 @@ def to_openai(error: BaseException, request_id: str) -> ErrorAnswer:
             if isinstance(error, LimitError) and error.allowance is not None:
                 answer.headers |= limit_headers(error.allowance)
             return answer
-        case MissingApiKey():
-            return error_answer("missing_api_key", str(error))
-        case InvalidApiKey():
-            return error_answer("invalid_api_key", str(error))
+        case KeyRejected():
+            return error_answer(error.code, error.message)
         case LedgerUnavailable() | OperationalError() | InterfaceError():
             logger.error("%s: the database is unavailable: %s", request_id, error)
             return error_answer(
@@ -98,12 +94,6 @@ def to_openai(error: BaseException, request_id: str) -> ErrorAnswer:
             return error_answer("unknown_url", "There is nothing at this address. Check it.")
         case drf.MethodNotAllowed():
             return error_answer("method_not_allowed", "This method is not for this address; `Allow` says which are.")
-        case drf.UnsupportedMediaType() | drf.NotAcceptable():
-            return error_answer("unsupported_media_type", str(error.detail))
-        case RequestDataTooBig():
-            return error_answer("request_too_large", "The body is larger than this endpoint takes.")
-        case drf.ParseError():
-            return error_answer("invalid_json", str(error.detail))
     logger.error("%s: unexpected", request_id, exc_info=error)
     return error_answer("internal_error", f"Something went wrong on our side. Tell us the id {request_id}.")
 
@@ -119,7 +109,7 @@ def error_answer(code: str, message: str, *, param: str | None = None, retry_aft
     wait = retry_after if retry_after is not None else DEFAULT_RETRY_AFTER.get(code)
     if wait is not None and status in (409, 429, 503):
         headers["retry-after"] = str(max(1, math.ceil(wait)))
-    return ErrorAnswer(status=status, code=code, headers=headers, body=error_body(code, message, param=param))
+    return ErrorAnswer(status=status, headers=headers, body=error_body(code, message, param=param))
 
 
 def error_body(code: str, message: str, *, param: str | None = None) -> bytes:

@@ -133,7 +133,7 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
         return
     except Exception as error:
         answer = to_openai(error, exchange.request_id)
-        headers = call_headers(call) if call and call.attempts else {}
+        headers = call_headers(call) if call else {}
         await exchange.answer(answer.status, answer.body, headers | answer.headers)
     finally:
         if exchange.admitted is not None:

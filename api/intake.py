@@ -5,7 +5,7 @@ from typing import Any
 
 from api.body import MAX_JSON_BYTES
 from api.errors import error_answer
-from api.headers import EVERYWHERE, identity_headers
+from api.headers import EVERYWHERE, FOR_BROWSERS, identity_headers
 from gateway.call import new_request_id
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -42,18 +42,20 @@ def limit_bodies(application: Application, most: int = MAX_JSON_BYTES) -> Applic
                 raise BodyTooLarge
             await application(scope, receive_within_limit, send)
         except BodyTooLarge:
-            await _refuse(send, most)
+            await _refuse(scope, send, most)
 
     return limited
 
 
-async def _refuse(send: Send, most: int) -> None:
+async def _refuse(scope: dict[str, Any], send: Send, most: int) -> None:
+    asked = dict(scope["headers"])
     refused = error_answer("request_too_large", f"The body is larger than {most >> 20} MB.")
     headers = {
         "content-type": "application/json",
         "content-length": str(len(refused.body)),
         **EVERYWHERE,
-        **identity_headers(new_request_id(), None),
+        **(FOR_BROWSERS if b"origin" in asked else {}),
+        **identity_headers(new_request_id(), asked.get(b"x-request-id", b"").decode("latin-1")),
     }
     lines = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": refused.status, "headers": lines})

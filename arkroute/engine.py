@@ -5,6 +5,7 @@ To the gateway it is one more self-hosted replica: what vLLM, SGLang, llama.cpp 
 
 import os
 import signal
+import time
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -50,7 +51,8 @@ def serve(model: Path, port: int) -> NoReturn:
     server = load(model, port)
     print(f"The engine is ready on {server.listening_address} ({model.name})", flush=True)
     while True:
-        signal.pause()
+        # Not signal.pause: a signal that one of llama.cpp's threads took would wait for another to wake this one.
+        time.sleep(0.5)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

@@ -17,12 +17,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.call import new_request_id
 
-# Seconds in which a client may read nothing while there is something to read.
+# Seconds in which a client has to take what waits for it (some 64 KB at the most).
 PATIENCE_WITH_READERS = 60.0
 
 
 class JoinedWrites(asyncio.Transport):
-    """A transport that writes once in a turn of the loop. Everything else is the wrapped one's."""
+    """A transport that writes once in a turn of the loop, with what else uvicorn asks of one."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()

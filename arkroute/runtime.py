@@ -58,6 +58,10 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
         self._chores = []
+        try:
+            await charge.renew_leases()
+        except Exception:
+            logger.exception("what was left to be settled could not be")
         await limits.close()
         await http.close_pools()
         # Last, since until here something may still have been settled. They wait for threads, so not on the event loop.

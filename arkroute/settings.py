@@ -12,7 +12,7 @@ import environ
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-# Everything that a run writes lies here: database, media, models, logs.
+# Everything that a run writes lies here: database, media, models.
 ARKROUTE_DATA = Path(os.environ.get("ARKROUTE_DATA") or BASE_DIR / "var").resolve()
 ARKROUTE_DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
 env.read_env(str(ARKROUTE_DATA / ".env"), overwrite=False)
@@ -101,7 +101,8 @@ else:
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Redis carries what several processes share: limits, sessions, channel messages. Without it, one process does.
+# Redis carries what several processes share: the limits of keys, the cache, and channel messages. Without
+# it, one process does.
 REDIS_URL = env.str("REDIS_URL", default="")
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}

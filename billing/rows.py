@@ -5,8 +5,8 @@ parameters than all the rest costs, and the table's own type says what each valu
 several times as much on either, and a receipt is written for every call.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -23,15 +23,19 @@ MAX_PARAMETERS = 32_000
 # --- Statements ----------------------------------------------------------------------------------------------------
 
 
-def together(connection: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
+@contextmanager
+def together(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """A block whose statements do not wait for each other's answers: Postgres gets them in one go.
 
     Their errors come up where an answer is first needed, at the block's end at the latest.
     """
     if connection.vendor != "postgresql":
-        return nullcontext()
+        yield
+        return
     connection.ensure_connection()
-    return connection.connection.pipeline()
+    # The pipeline's own errors are the driver's; everybody here knows Django's.
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 Answer = Callable[[], list[Sequence[Any]]]

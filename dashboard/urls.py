@@ -5,6 +5,7 @@ from dashboard import views
 urlpatterns = [
     path("", views.index, name="index"),
     path("dashboard/", views.dashboard, name="dashboard"),
+    path("billing/", views.billing, name="billing"),
     path("keys/", views.keys, name="keys"),
     path("keys/<int:key_id>/revoke/", views.revoke, name="revoke_key"),
 ]

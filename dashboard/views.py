@@ -1,5 +1,6 @@
 """Pages for people who are signed in."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -42,6 +43,14 @@ def keys(request: SignedIn) -> HttpResponse:
 
 
 @login_required
+@require_GET
+@never_cache
+def billing(request: SignedIn) -> HttpResponse:
+    """Where messages about an empty balance lead."""
+    return render(request, "dashboard/billing.html", {"balance": credits_text(open_account(request.user).available)})
+
+
+@login_required
 @require_POST
 def revoke(request: SignedIn, key_id: int) -> HttpResponse:
     revoke_key(get_object_or_404(ApiKey, pk=key_id, user=request.user))
@@ -54,5 +63,6 @@ def _render_dashboard(request: SignedIn, secret: str = "") -> HttpResponse:
         "balance": credits_text(account.available),
         "keys": ApiKey.objects.filter(user=request.user, revoked_at=None),
         "secret": secret,
+        "api": settings.PUBLIC_URL,
     }
     return render(request, "dashboard/dashboard.html", context)

@@ -5,8 +5,8 @@
         await charge.capture(usage)
 
 The hold is durable before the block is entered, so before any provider is called. Leaving the block without a capture
-releases it, whatever the way out. Each hold that its process lives to resolve ends in exactly one receipt, written in
-the same transaction; those that it does not live to resolve lapse, and are released by the sweeper.
+releases it, whatever the way out. A hold that was entered ends in exactly one receipt, written in the same transaction,
+if its process lives to resolve it; else it lapses, and the sweeper releases it.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from django.conf import settings
 
 from billing import ledger
 from billing.amounts import credits_text
+from billing.models import Hold
 from gateway.call import Call
 from gateway.errors import DatabaseUnavailable, GatewayError, InsufficientCredits, MaxCreditsExceeded, ProviderError
 from gateway.models import Receipt
@@ -48,7 +49,7 @@ class Charge:
         self.call = call
         self.quote = quote
         self.held = 0
-        self._settled = False
+        self.is_left_over = False  # its capture did not reach the ledger, or nobody knows whether it did
         self._settlement: tuple[int, int, ledger.NewRow] | None = None
 
     async def __aenter__(self) -> Self:
@@ -74,11 +75,6 @@ class Charge:
         _open_charges.add(self)
         return self
 
-    @property
-    def is_left_over(self) -> bool:
-        """Whether its capture found the ledger away, some time ago."""
-        return self._settlement is not None and self.call.elapsed > LEASE.total_seconds() / 8
-
     async def capture(self, usage: Usage, *, cut_by: BaseException | None = None) -> int:
         """Charges what `usage` costs, and writes the receipt. Returns the millicredits charged.
 
@@ -98,34 +94,40 @@ class Charge:
         )
         self._settlement = (captured, cost - captured, receipt)
         self.call.charged = cost
-        if await self.settle():
-            return self.call.charged
-        logger.error("%s: the ledger is away, its capture is tried again", self.call.request_id)
-        return cost
+        try:
+            await self.settle()
+        except asyncio.CancelledError:
+            # It is on its way to the ledger all the same; whether it arrived shows when it is tried again.
+            self.is_left_over = True
+            raise
+        return self.call.charged
 
-    async def settle(self) -> bool:
-        """Writes the capture. False where the ledger cannot be reached; then it is this process's to try again."""
+    async def settle(self) -> None:
+        """Writes the capture. Where the ledger cannot be reached the charge is left over, to be settled again."""
         assert self._settlement is not None, "capture comes first"
         captured, overrun, receipt = self._settlement
         call = self.call
         try:
             try:
                 await ledger.capture(call.request_id, call.caller.user_id, captured, overrun=overrun, also=(receipt,))
-            except ledger.HoldClosed:
-                call.charged = 0
-                late = {"outcome": Receipt.Outcome.LATE.value, "captured": 0, "overrun": 0}
-                await ledger.record((ledger.NewRow(Receipt, receipt.values | late),))
+            except ledger.HoldClosed as closed:
+                if closed.state == Hold.State.RELEASED:
+                    call.charged = 0
+                    late = {"outcome": Receipt.Outcome.LATE.value, "captured": 0, "overrun": 0}
+                    await ledger.record((ledger.NewRow(Receipt, receipt.values | late),))
         except ledger.LedgerUnavailable:
-            return False
-        self._end()
-        return True
+            if not self.is_left_over:
+                logger.error("%s: the ledger is away, its capture is tried again", call.request_id)
+            self.is_left_over = True
+        else:
+            _open_charges.discard(self)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._settled or self._settlement is not None:
+        if self._settlement is not None:
             return
-        self._end()
+        _open_charges.discard(self)
         receipt = self._receipt(Receipt.Outcome.FAILED, Usage(reported=False), error_code=_code_of(error))
         self.call.charged = 0
         try:
@@ -135,10 +137,6 @@ class Charge:
         except ledger.LedgerUnavailable:
             # The caller's own error is the one to report; the hold lapses at its deadline.
             return
-
-    def _end(self) -> None:
-        self._settled = True
-        _open_charges.discard(self)
 
     def _receipt(
         self, outcome: Receipt.Outcome, usage: Usage, *, captured: int = 0, overrun: int = 0, error_code: str = ""
@@ -188,17 +186,18 @@ def _lease_end() -> datetime:
 async def renew_leases() -> None:
     """Moves on the deadlines of the calls that this process is still working on. Called by the runtime, every 30 s.
 
-    Captures that found the ledger away are tried again first.
+    Then settles what was left over; the runtime does so once more at its end.
     """
     deadline = _lease_end()
-    for charge in [charge for charge in _open_charges if charge.is_left_over]:
-        await charge.settle()
     renewals = [
         ledger.extend(charge.call.request_id, charge.call.caller.user_id, deadline)
-        for charge in list(_open_charges)
+        for charge in _open_charges
         if charge.call.elapsed > LEASE.total_seconds() / 4
     ]
-    for outcome in await asyncio.gather(*renewals, return_exceptions=True):
+    outcomes = await asyncio.gather(*renewals, return_exceptions=True)
+    left_over = [charge.settle() for charge in _open_charges if charge.is_left_over]
+    outcomes += await asyncio.gather(*left_over, return_exceptions=True)
+    for outcome in outcomes:
         # A call that ends just now has nothing left to renew.
         if isinstance(outcome, BaseException) and not isinstance(outcome, ledger.HoldClosed):
             raise outcome

@@ -35,7 +35,7 @@ def check_catalogue(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     messages += [
         Info(
             f"`{model.id}` was retired by its vendor on {model.retires}.",
-            hint=f"Calls are answered by its fallbacks: {', '.join(model.fallbacks)}.",
+            hint=f"Calls to it may fail. MODEL_ALIASES can send them to another: {', '.join(model.fallbacks)}.",
             id="gateway.I001",
         )
         for model in catalogue.models.values()

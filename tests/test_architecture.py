@@ -79,12 +79,13 @@ def test_a_step_upwards_is_found_wherever_it_hides() -> None:
 
 
 @pytest.mark.parametrize("path", [path for room in MAY_IMPORT for path in files_of(room)], ids=str)
-def test_a_provider_is_named_in_no_condition_outside_its_room(path: Path) -> None:
+def test_a_vendor_is_named_in_no_condition_outside_its_room(path: Path) -> None:
     """`if provider == …` chains grow; a registry and fields of the catalogue do not."""
     relative = path.relative_to(ROOT)
     if relative.parts[:2] == ("gateway", "providers") or relative.name == "settings.py":
         return
-    names = {"openai", "google", "bytedance", "kling", "alibaba"}
+    # The sandbox and the engine are ours, and not reached with credentials as vendors are.
+    names = {path.stem for path in (ROOT / "gateway/catalog/data").glob("*.toml")} - {"sandbox", "engine"}
     compared = [
         f"line {node.lineno}"
         for node in ast.walk(ast.parse(path.read_text()))

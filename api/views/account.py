@@ -4,6 +4,7 @@ from rest_framework.response import Response
 
 from api.views.calls import begin_call
 from billing import ledger
+from billing.amounts import credits_number
 from gateway.usage import key_usage
 
 
@@ -38,9 +39,3 @@ class Account(APIView):
                 },
             }
         )
-
-
-def credits_number(millicredits: int) -> float | int:
-    """Credits as a JSON number with up to three decimals."""
-    whole, part = divmod(millicredits, 1000)
-    return whole if part == 0 else millicredits / 1000

@@ -5,7 +5,7 @@ from typing import Any, cast
 from rest_framework.request import Request
 
 from api.admit import admit
-from api.body import check_media_type, check_size, parse_max_credits
+from api.body import check_media_type, parse_max_credits
 from api.middleware import ApiRequest
 from gateway.call import Call
 from gateway.requests.decoding import decode_object
@@ -32,5 +32,4 @@ async def begin_call(request: Request, endpoint: str, *, read: bool = False) -> 
 def json_body(request: Request) -> dict[str, Any]:
     """The JSON object that was sent, by the express lane's rules. Raises a `RequestError`."""
     check_media_type(request.headers.get("content-type"))
-    check_size(int(request.headers.get("content-length") or 0))
     return decode_object(request._request.body)

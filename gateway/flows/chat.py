@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 from msgspec import Struct
 
@@ -51,12 +51,9 @@ async def stream(call: Call, request: ChatRequest) -> AsyncGenerator[list[bytes]
         async with aclosing(opened.chunks):
             try:
                 yield opened.first
-                began = perf_counter()
-                async for chunks in opened.chunks:
-                    call.waited += perf_counter() - began
+                while chunks := await _next(call, opened.chunks):
                     if visible := delivery.take(chunks):
                         yield visible
-                    began = perf_counter()
             except BaseException as error:
                 cost = 0
                 if isinstance(error, ProviderError):
@@ -67,9 +64,9 @@ async def stream(call: Call, request: ChatRequest) -> AsyncGenerator[list[bytes]
                     raise explain(error, cost) from error
                 raise
         usage = within_limits(delivery.usage, spec, request)
-        credits = await charge.capture(usage)
+        charged = await charge.capture(usage)
     if request.include_usage:
-        yield [delivery.usage_chunk(usage, credits)]
+        yield [delivery.usage_chunk(usage, charged)]
 
 
 class _Opened(Struct):
@@ -81,7 +78,7 @@ class _Opened(Struct):
 
 
 async def _open(deployment: Deployment, request: ChatRequest) -> _Opened:
-    chunks = cast(AsyncGenerator[list[bytes], None], _provider(deployment).stream_chat(deployment, request))
+    chunks = _provider(deployment).stream_chat(deployment, request)
     delivery = Delivery(request)
     try:
         async for payloads in chunks:
@@ -91,6 +88,15 @@ async def _open(deployment: Deployment, request: ChatRequest) -> _Opened:
     except BaseException:
         await chunks.aclose()
         raise
+
+
+async def _next(call: Call, chunks: AsyncGenerator[list[bytes], None]) -> list[bytes]:
+    """What has arrived; nothing at the end. The wait for it is not our own time."""
+    began = perf_counter()
+    try:
+        return await anext(chunks, [])
+    finally:
+        call.waited += perf_counter() - began
 
 
 def _chat_spec(spec: ChatSpec | None, request: ChatRequest) -> ChatSpec:
@@ -112,4 +118,4 @@ def _cap_output(call: Call, charge: Charge, request: ChatRequest) -> None:
 
 
 def _provider(deployment: Deployment) -> ChatProvider:
-    return cast(ChatProvider, get_provider(deployment.provider))
+    return get_provider(deployment.provider)

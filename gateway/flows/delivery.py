@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from billing.amounts import credits_number
 from gateway.errors import ProviderError, ProviderFault
 from gateway.pricing import estimate_tokens
 from gateway.tokens import read_usage
@@ -84,8 +85,8 @@ class Delivery:
             return self._reported
         return Usage(self._request.input_tokens, estimate_tokens(self._text_bytes), reported=False)
 
-    def usage_chunk(self, usage: Usage, credits: int) -> bytes:
-        """The last chunk of a stream whose client asked for usage: OpenAI's fields, and `credits` as charged."""
+    def usage_chunk(self, usage: Usage, charged: int) -> bytes:
+        """The last chunk of a stream whose client asked for usage: OpenAI's fields, and the `credits` charged."""
         last = msgspec.json.decode(self._last)
         counts = {
             "prompt_tokens": usage.input_tokens,
@@ -96,7 +97,7 @@ class Delivery:
             **{name: last[name] for name in ("id", "object", "created", "system_fingerprint") if name in last},
             "model": self._request.model,
             "choices": [],
-            "usage": {**self._usage, **counts, "credits": credits / 1000},
+            "usage": {**self._usage, **counts, "credits": credits_number(charged)},
         }
         return msgspec.json.encode(chunk)
 
@@ -132,7 +133,7 @@ class Delivery:
         chunk = msgspec.json.decode(payload)
         chunk.pop("usage", None)
         chunk["model"] = self._request.model
-        for choice in chunk["choices"]:
+        for choice in chunk.get("choices") or ():
             if choice.get("index", 0) in roleless:
                 choice["delta"] = {"role": "assistant", **choice["delta"]}
         return msgspec.json.encode(chunk)

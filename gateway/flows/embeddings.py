@@ -29,6 +29,8 @@ async def embed(call: Call, request: EmbeddingRequest) -> dict[str, Any]:
         raise InvalidValue(f"`{request.model}` has {spec.dimensions} dimensions and no others.", param="dimensions")
     if request.dimensions is not None and request.dimensions > spec.dimensions:
         raise InvalidValue(f"`dimensions` is at most {spec.dimensions} for `{request.model}`.", param="dimensions")
+    if len(request.inputs) > spec.max_inputs:
+        raise InvalidValue(f"`{request.model}` takes {spec.max_inputs} inputs at once.", param="input")
     if not spec.token_arrays and not isinstance(request.inputs[0], str):
         raise InvalidValue(f"`{request.model}` takes texts, not arrays of tokens.", param="input")
     deployments = find_deployments(model)

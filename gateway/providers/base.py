@@ -4,7 +4,7 @@ An adapter speaks the provider's wire format, returns our types, and raises `Pro
 credits, limits or users.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -53,7 +53,7 @@ class ChatProvider(Protocol):
         """The whole completion."""
         ...
 
-    def stream_chat(self, deployment: Deployment, request: ChatRequest) -> AsyncIterator[list[bytes]]:
+    def stream_chat(self, deployment: Deployment, request: ChatRequest) -> AsyncGenerator[list[bytes], None]:
         """The completion's chunks: JSON objects as they came, those that arrived together in one list.
 
         Ends after the last chunk (the one with usage, where the provider reports it); a stream that is cut before

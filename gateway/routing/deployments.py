@@ -1,6 +1,7 @@
 """Where a model can be answered, in order of preference."""
 
 from django.conf import settings
+from msgspec.structs import replace
 
 from gateway.catalog import get_model
 from gateway.catalog.schema import Model
@@ -29,10 +30,9 @@ def find_deployments(model: Model, *, tools: bool = False) -> list[Deployment]:
     if settings.ARKROUTE_STAND_INS:
         models = [get_model(name) for name in STAND_INS[model.type]]
         able = [one for one in models if not tools or one.chat is None or one.chat.tools]
-        return [_stand_in(deployment) for one in able for deployment in _own_deployments(one)]
+        return [replace(deployment, stand_in=True) for one in able for deployment in _own_deployments(one)]
     raise ProviderNotConfigured(
-        f"`{model.id}` is not available here: nothing is set up to answer it. Choose another from GET /v1/models.",
-        retry_after=300,
+        f"`{model.id}` is not available here: nothing is set up to answer it. Choose another from GET /v1/models."
     )
 
 
@@ -42,8 +42,8 @@ def is_available(model: Model) -> bool:
 
 
 def _own_deployments(model: Model) -> list[Deployment]:
-    if model.provider not in PROVIDERS:
-        return []
+    if model.provider not in PROVIDERS or (model.chat is not None and model.chat.api != "chat_completions"):
+        return []  # no adapter speaks its protocol
     timeout = settings.PROVIDER_TIMEOUT_SECONDS or model.timeout_seconds
     if model.provider == "sandbox":
         return [Deployment(provider="sandbox", model=model, timeout=timeout)] if settings.ARKROUTE_STAND_INS else []
@@ -54,14 +54,3 @@ def _own_deployments(model: Model) -> list[Deployment]:
         Deployment(provider=model.provider, model=model, base_url=access["base_url"], api_key=api_key, timeout=timeout)
         for api_key in access["api_keys"]
     ]
-
-
-def _stand_in(deployment: Deployment) -> Deployment:
-    return Deployment(
-        provider=deployment.provider,
-        model=deployment.model,
-        base_url=deployment.base_url,
-        api_key=deployment.api_key,
-        timeout=deployment.timeout,
-        stand_in=True,
-    )

@@ -82,8 +82,7 @@ def explain(error: ProviderError, cost: int = 0) -> GatewayError:
     if kind in _REFUSALS:
         return kind(f"{_REFUSALS[kind]}: {error.message}", param=error.param)
     charged = f"What was delivered is charged ({credits_text(cost)} credits)" if cost else "Nothing was charged"
-    wait = (error.retry_after or 5) if kind is Overloaded else None
-    return kind(f"{_TROUBLES[kind]}. {charged}; try again, or use another model.", retry_after=wait)
+    return kind(f"{_TROUBLES[kind]}. {charged}; try again, or use another model.", retry_after=error.retry_after)
 
 
 def note_failure(call: Call, error: ProviderError) -> None:

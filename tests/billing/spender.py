@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 import uuid
 from datetime import datetime, timedelta
 
@@ -84,9 +85,9 @@ async def spend(account: int) -> None:
 
 if __name__ == "__main__":
     mode, account, *rest = sys.argv[1:]
-    if mode == "race":
-        asyncio.run(race(int(account), *map(int, rest)))
-    elif mode == "crash":
-        asyncio.run(crash(int(account), *rest))
-    else:
-        asyncio.run(spend(int(account)))
+    modes = {"race": race, "crash": crash, "spend": spend}
+    try:
+        asyncio.run(modes[mode](int(account), *(map(int, rest) if mode == "race" else rest)))
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)  # a thread may still wait for input

@@ -36,6 +36,12 @@ def test_the_address_that_error_messages_name_leads_to_the_keys(browser) -> None
     assert browser.get("/keys/")["location"] == "/dashboard/"
 
 
+def test_billing_tells_the_balance_and_where_to_ask(browser) -> None:
+    page = browser.get("/billing/").content.decode()
+    assert "500 credits" in page
+    assert "Ask its operator" in page
+
+
 def test_a_new_key_is_shown_once(browser) -> None:
     page = browser.post("/keys/", {"name": "my project"}).content.decode()
     secret = re.search(r"ark-[0-9A-Za-z]{40}", page)[0]

@@ -1,12 +1,15 @@
 """A charge from hold to receipt, where the books are closed for a while or the call outlives its hold."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts.keys import Caller
 from accounts.models import User
+from arkroute.runtime import runtime
 from billing import ledger
 from billing.models import CreditAccount, Hold
 from gateway import charge
@@ -55,7 +58,7 @@ async def test_a_call_that_outlives_its_hold_costs_nothing_and_says_so(call) -> 
     assert await outcome() == ("late", 0, 500_000, 0)
 
 
-async def test_a_living_call_keeps_its_hold(call, monkeypatch) -> None:
+async def test_a_living_call_keeps_its_hold(call) -> None:
     async with charging(call) as open_charge:
         call.started -= 3600
         await charge.renew_leases()
@@ -75,7 +78,6 @@ async def test_a_capture_that_finds_the_ledger_away_is_done_later(call, monkeypa
     hold = await Hold.objects.aget()
     assert hold.is_open
     assert not await Receipt.objects.aexists()
-    call.started -= 60
     await charge.renew_leases()
     assert await outcome() == ("succeeded", 1_000, 499_000, 0)
     await charge.renew_leases()
@@ -88,3 +90,49 @@ async def test_a_block_that_is_left_without_a_capture_releases_and_keeps_a_recei
             raise ZeroDivisionError
     assert await outcome() == ("failed", 0, 500_000, 0)
     assert (await Receipt.objects.aget()).error_code == "internal_error"
+
+
+async def test_a_capture_that_was_done_although_the_ledger_seemed_away_is_done_once(call, monkeypatch) -> None:
+    really = ledger.capture
+
+    async def lose_the_answer(*arguments: Any, **named: Any) -> None:
+        await really(*arguments, **named)
+        raise ledger.LedgerUnavailable("its answer was lost")
+
+    async with charging(call) as open_charge:
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger, "capture", lose_the_answer)
+            await open_charge.capture(Usage(10, 10))
+    await charge.renew_leases()
+    await charge.renew_leases()
+    assert await outcome() == ("succeeded", 1_000, 499_000, 0)
+
+
+async def test_a_client_that_leaves_during_the_capture_spoils_nothing_for_the_others(call) -> None:
+    async def answer() -> None:
+        async with charging(call) as open_charge:
+            await open_charge.capture(Usage(10, 10))
+
+    task = asyncio.create_task(answer())
+    while not (charges := [one for one in charge._open_charges if one._settlement]):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert charges[0].is_left_over
+    await charge.renew_leases()
+    await charge.renew_leases()
+    assert await outcome() == ("succeeded", 1_000, 499_000, 0)
+    assert charges[0] not in charge._open_charges
+
+
+async def test_a_process_settles_what_is_left_over_before_it_ends(call, monkeypatch) -> None:
+    async def unavailable(*_: object, **__: object) -> None:
+        raise ledger.LedgerUnavailable("away")
+
+    async with charging(call) as open_charge:
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger, "capture", unavailable)
+            await open_charge.capture(Usage(10, 10))
+    await runtime().drain()
+    assert await outcome() == ("succeeded", 1_000, 499_000, 0)

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from billing.amounts import credits_text
 from billing.audit import CHECKS, Check, find_errors, one_moment, summarise
-from billing.ledger import MILLICREDITS
 
 RECEIPTS = (
     Check(
@@ -45,15 +45,11 @@ class Command(BaseCommand):
             self.stderr.write(error)
         self.stdout.write(
             f"{summary.users} accounts, {summary.entries} entries, {summary.open_holds} open holds; "
-            f"{_credits(summary.posted)} credits posted, {_credits(summary.held)} held"
+            f"{credits_text(summary.posted)} credits posted, {credits_text(summary.held)} held"
         )
         for purpose, total in summary.totals.items():
-            self.stdout.write(f"  {purpose}: {_credits(total)}")
+            self.stdout.write(f"  {purpose}: {credits_text(total)}")
         if errors:
             self.stderr.write(f"{len(errors)} sums are wrong.")
             raise SystemExit(1)
         self.stdout.write("Everything adds up.")
-
-
-def _credits(amount: int) -> str:
-    return f"{amount / MILLICREDITS:,.3f}".rstrip("0").rstrip(".")

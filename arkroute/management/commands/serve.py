@@ -24,9 +24,7 @@ class Command(BaseCommand):
         if workers < 1:
             raise CommandError("--workers takes a number from 1.")
         if workers > 1 and not settings.REDIS_URL:
-            raise CommandError(
-                "--workers above 1 needs REDIS_URL: limits, sessions and live events are shared through Redis."
-            )
+            raise CommandError("--workers above 1 needs REDIS_URL: the limits of keys are shared through Redis.")
         refuse_unmigrated_database()
         try:
             listener = listen(host, port)

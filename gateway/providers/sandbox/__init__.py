@@ -4,7 +4,7 @@ Belongs here: one file per capability, and the prompt words that fail or wait on
 (`gateway.providers.painter`).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from gateway.providers.base import Deployment
 from gateway.providers.sandbox import chat, embeddings, images, transcription
@@ -29,7 +29,7 @@ class Sandbox:
     async def chat(self, deployment: Deployment, request: ChatRequest) -> ChatAnswer:
         return await chat.complete(deployment, request)
 
-    def stream_chat(self, deployment: Deployment, request: ChatRequest) -> AsyncIterator[list[bytes]]:
+    def stream_chat(self, deployment: Deployment, request: ChatRequest) -> AsyncGenerator[list[bytes], None]:
         return chat.stream(deployment, request)
 
     async def embed(self, deployment: Deployment, request: EmbeddingRequest) -> EmbeddingAnswer:

@@ -4,7 +4,7 @@ Wire format: the OpenAI API reference, `POST /chat/completions`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from hashlib import sha256
 from time import time
 from typing import Any
@@ -67,7 +67,7 @@ async def complete(deployment: Deployment, request: ChatRequest) -> ChatAnswer:
     )
 
 
-async def stream(deployment: Deployment, request: ChatRequest) -> AsyncIterator[list[bytes]]:
+async def stream(deployment: Deployment, request: ChatRequest) -> AsyncGenerator[list[bytes], None]:
     """The same answer in chunks that come one by one; the choices take turns. The last chunk has the usage."""
     await obey(_last_user_text(request.messages), "messages")
     choices = _answer(deployment, request)
