@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import warnings
+from abc import ABC, abstractmethod
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import ClassVar
@@ -27,7 +28,7 @@ def upstream_command(port: int) -> list[str]:
     return python("-m", "bench.upstream", "--port", str(port))
 
 
-class Contestant:
+class Contestant(ABC):
     """One gateway: started once, then measured in every round."""
 
     name: ClassVar[str]
@@ -52,11 +53,12 @@ class Contestant:
         )
         self.process.wait_until_it_answers(self.port, self.ready_path)
 
-    def prepare(self, stack: ExitStack) -> None:
+    def prepare(self, stack: ExitStack) -> None:  # noqa: B027  a hook, not a duty
         """What comes before the process: nothing, unless a contestant says otherwise."""
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What starts it."""
 
     def variables(self) -> dict[str, str]:
         return {}

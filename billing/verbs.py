@@ -42,7 +42,7 @@ class HeldCredits(msgspec.Struct, frozen=True, gc=False):
     amount: int
 
 
-class Verb(msgspec.Struct, kw_only=True, gc=False):
+class _Asked(msgspec.Struct, kw_only=True, gc=False):
     """One thing asked of the ledger. `also` are unsaved rows to be written if, and only if, it is not refused.
 
     A row that gets its key from the database is not told of it.
@@ -53,19 +53,15 @@ class Verb(msgspec.Struct, kw_only=True, gc=False):
     hold_id: Any = None
     also: Sequence[Unsaved] = ()
 
-    def apply(self, books: Books) -> Any:
-        """What the caller gets. Raises `LedgerError` and then has changed nothing."""
-        raise NotImplementedError
 
-
-class Record(Verb, kw_only=True, gc=False):
+class Record(_Asked, kw_only=True, gc=False):
     """Moves nothing: writes its rows with everybody else's."""
 
     def apply(self, books: Books) -> None:
         return None
 
 
-class Post(Verb, kw_only=True, gc=False):
+class Post(_Asked, kw_only=True, gc=False):
     """Credits that enter or leave an account other than through a call. `amount` is signed.
 
     A cause moves credits of one kind once: the second time is `DuplicateCause`.
@@ -98,7 +94,7 @@ class Post(Verb, kw_only=True, gc=False):
         return account.balance()
 
 
-class Hold(Verb, kw_only=True, gc=False):
+class Hold(_Asked, kw_only=True, gc=False):
     """Sets credits aside: `amount`, or what is available if that is at least `at_least` (default: `amount`)."""
 
     account_id: int
@@ -127,7 +123,7 @@ class Hold(Verb, kw_only=True, gc=False):
         return HeldCredits(self.hold_id, self.account_id, amount)
 
 
-class Capture(Verb, kw_only=True, gc=False):
+class Capture(_Asked, kw_only=True, gc=False):
     """Ends a hold by spending `amount` of it; the rest is released. `overrun` is spent beyond it, whatever is left."""
 
     account_id: int
@@ -154,7 +150,7 @@ class Capture(Verb, kw_only=True, gc=False):
         return account.balance()
 
 
-class Release(Verb, kw_only=True, gc=False):
+class Release(_Asked, kw_only=True, gc=False):
     """Ends a hold without spending anything."""
 
     account_id: int
@@ -184,7 +180,7 @@ class Expire(Release, kw_only=True, gc=False):
         return True
 
 
-class Extend(Verb, kw_only=True, gc=False):
+class Extend(_Asked, kw_only=True, gc=False):
     """Moves the deadline of an open hold: a long call renews its lease."""
 
     account_id: int
@@ -197,3 +193,7 @@ class Extend(Verb, kw_only=True, gc=False):
         hold.deadline = self.deadline
         if not hold.is_new:
             books.extended[self.hold_id] = self.deadline
+
+
+# Each has `apply(books)`: what the caller gets. It raises `LedgerError`, and then has changed nothing.
+Verb = Record | Post | Hold | Capture | Release | Expire | Extend

@@ -44,6 +44,18 @@ def charging(call: Call) -> charge.Charge:
     return charge.charging(call, quote(get_model("gpt-5.4-mini"), request))
 
 
+async def charge_while_the_ledger_is_away(call: Call, monkeypatch: pytest.MonkeyPatch) -> int:
+    """What the caller is told that the call cost."""
+
+    async def unavailable(*_: object, **__: object) -> None:
+        raise ledger.LedgerUnavailable("away")
+
+    async with charging(call) as open_charge:
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger, "capture", unavailable)
+            return await open_charge.capture(Usage(10, 10))
+
+
 async def outcome() -> tuple[str, int, int, int]:
     """The receipt's word, what it charged, and the account."""
     receipt = await Receipt.objects.aget()
@@ -68,13 +80,7 @@ async def test_a_living_call_keeps_its_hold(call) -> None:
 
 
 async def test_a_capture_that_finds_the_ledger_away_is_done_later(call, monkeypatch) -> None:
-    async def unavailable(*_: object, **__: object) -> None:
-        raise ledger.LedgerUnavailable("away")
-
-    async with charging(call) as open_charge:
-        with monkeypatch.context() as broken:
-            broken.setattr(ledger, "capture", unavailable)
-            assert await open_charge.capture(Usage(10, 10)) == 1_000
+    assert await charge_while_the_ledger_is_away(call, monkeypatch) == 1_000
     hold = await Hold.objects.aget()
     assert hold.is_open
     assert not await Receipt.objects.aexists()
@@ -127,12 +133,6 @@ async def test_a_client_that_leaves_during_the_capture_spoils_nothing_for_the_ot
 
 
 async def test_a_process_settles_what_is_left_over_before_it_ends(call, monkeypatch) -> None:
-    async def unavailable(*_: object, **__: object) -> None:
-        raise ledger.LedgerUnavailable("away")
-
-    async with charging(call) as open_charge:
-        with monkeypatch.context() as broken:
-            broken.setattr(ledger, "capture", unavailable)
-            await open_charge.capture(Usage(10, 10))
+    await charge_while_the_ledger_is_away(call, monkeypatch)
     await runtime().drain()
     assert await outcome() == ("succeeded", 1_000, 499_000, 0)
