@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint bench
+.PHONY: help run setup test lint bench bench-sessions
 
 DATA := $(or $(ARKROUTE_DATA),var)
 
@@ -17,11 +17,17 @@ MANAGE := $(VENV)/bin/python manage.py
 PIP_INSTALL = $(VENV)/bin/python -m pip --disable-pip-version-check install --progress-bar off -r $(1) \
 	| sed -un 's/^Collecting \([^ ]*\).*/    \1/p'
 
+# Speech, unless the environment or the settings' file says otherwise.
+LOCAL_AUDIO ?= $(shell sed -n 's/^LOCAL_AUDIO=//p' '$(DATA)/.env' 2>/dev/null)
+SPEECH := $(if $(filter 0 off Off OFF false False no,$(LOCAL_AUDIO)),,yes)
+# What stands for each model of the engine in the folder $(1)/models.
+MODELS = $(addprefix $(1)/models/,SmolLM2-135M-Instruct.Q4_1.gguf all-MiniLM-L6-v2.F32.gguf $(if $(2),whisper-base))
+
 help:
 	@echo 'make run    serve on http://127.0.0.1:$${PORT:-8000}, with a demo user and key'
-	@echo 'make setup  the virtual environment, the packages and the engine model, nothing more'
+	@echo 'make setup  the virtual environment, the packages and the models of the engine, nothing more'
 	@echo 'make test   every test          make lint   ruff, mypy, migrations'
-	@echo 'make bench  the benchmark, with ratios'
+	@echo 'make bench  the benchmark, with ratios          make bench-sessions  what a session saves'
 
 run: setup
 	@if [ ! -f '$(DATA)/.env' ]; then \
@@ -31,11 +37,14 @@ run: setup
 	fi
 	@ARKROUTE_PARENT_PID=$$PPID exec $(MANAGE) start_demo
 
-setup: $(VENV)/.packages
+setup: $(VENV)/.packages $(if $(SPEECH),$(VENV)/.packages-local)
 	@mkdir -p '$(DATA)'
-	@test -f '$(DATA)/models/SmolLM2-135M-Instruct.Q4_1.gguf' || $(MANAGE) fetch_engine_model || true
+	@ls $(call MODELS,'$(DATA)',$(SPEECH)) >/dev/null 2>&1 || $(MANAGE) fetch_engine_models || true
 
+# The tests use the real models: those in var/models, wherever the data of `make run` lies.
 test: $(VENV)/.packages-dev
+	@ls $(call MODELS,var,yes) >/dev/null 2>&1 || \
+		ARKROUTE_DATA=var LOCAL_CHAT_GGUF= LOCAL_AUDIO=on $(MANAGE) fetch_engine_models
 	@echo '→ tests on SQLite'
 	@env -u ARKROUTE_DATA $(VENV)/bin/python -m pytest -n 2
 	@echo '→ tests of the database on Postgres'
@@ -53,6 +62,9 @@ lint: $(VENV)/.packages-dev
 bench: $(VENV)/.packages-dev
 	@$(VENV)/bin/python -m bench.run
 
+bench-sessions: setup $(VENV)/.packages-dev
+	@$(VENV)/bin/python -m bench.sessions
+
 $(VENV)/bin/python:
 	@test -n '$(PYTHON)' || { echo '✗ Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=/path/to/python3'; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
@@ -67,7 +79,12 @@ $(VENV)/.packages: requirements.txt | $(VENV)/bin/python
 	@$(call PIP_INSTALL,requirements.txt)
 	@touch $@
 
-$(VENV)/.packages-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+$(VENV)/.packages-local: requirements-local.txt requirements.txt $(VENV)/.packages | $(VENV)/bin/python
+	@echo '→ packages for speech (some 430 MB on disk; LOCAL_AUDIO=0 leaves them out)'
+	@$(call PIP_INSTALL,requirements-local.txt)
+	@touch $@
+
+$(VENV)/.packages-dev: requirements-dev.txt requirements-local.txt requirements.txt | $(VENV)/bin/python
 	@echo '→ packages, with those for tests (a minute or two the first time)'
 	@$(call PIP_INSTALL,requirements-dev.txt)
-	@touch $@ $(VENV)/.packages
+	@touch $@ $(VENV)/.packages $(VENV)/.packages-local

@@ -2,25 +2,39 @@
 
 from decimal import Decimal
 
+from msgspec import Struct
+
 from gateway.errors import InvalidValue, RequestTooLarge, UnsupportedMediaType
 
 MAX_JSON_BYTES = 25 * 1024 * 1024
+# A file of 25 MB, and the fields beside it.
+MAX_FORM_BYTES = 26 * 1024 * 1024
 MOST_DIGITS = 12  # of an amount of credits
 
 
-def check_size(size: int) -> None:
-    """Raises `RequestTooLarge` for a JSON body of more than 25 MB."""
-    if size > MAX_JSON_BYTES:
-        raise RequestTooLarge(f"The body is larger than {MAX_JSON_BYTES >> 20} MB. Send less, or smaller pictures.")
+class BodyKind(Struct, frozen=True):
+    """What an endpoint takes: bodies of a media type, up to so many bytes. `advice` follows where there are more."""
+
+    media_type: str
+    most: int
+    advice: str
 
 
-def check_media_type(content_type: str | None) -> None:
-    """JSON endpoints take JSON; a missing header is read as JSON. Raises `UnsupportedMediaType`."""
-    if content_type is None:
-        return
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type and media_type != "application/json":
-        raise UnsupportedMediaType(f"This endpoint takes `application/json`, not `{media_type}`.")
+JSON = BodyKind("application/json", MAX_JSON_BYTES, "Send less, or smaller pictures.")
+FORM = BodyKind("multipart/form-data", MAX_FORM_BYTES, "A file may have 25 MB.")
+
+
+def check_size(size: int, kind: BodyKind = JSON) -> None:
+    """Raises `RequestTooLarge` for a body of more bytes than its kind has."""
+    if size > kind.most:
+        raise RequestTooLarge(f"The body is larger than {kind.most >> 20} MB. {kind.advice}")
+
+
+def check_media_type(content_type: str | None, kind: BodyKind = JSON) -> None:
+    """A missing header is read as JSON. Raises `UnsupportedMediaType` for what an endpoint does not take."""
+    media_type = (content_type or "").partition(";")[0].strip().lower() or JSON.media_type
+    if media_type != kind.media_type:
+        raise UnsupportedMediaType(f"This endpoint takes `{kind.media_type}`, not `{media_type}`.")
 
 
 def parse_max_credits(value: str | None) -> int | None:

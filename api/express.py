@@ -1,4 +1,5 @@
-"""The express lane: the token-rate endpoints as bare ASGI, since Django's own cost per request exceeds all of ours.
+"""The express lane: the token-rate endpoints as bare ASGI, since Django's own cost per request exceeds all of ours; and
+transcriptions, which stream as chats do.
 
 What is true here (auth, limits, holds, receipts, headers, errors) is true of the REST views too: both call
 `api.admit`, `gateway.flows` and `api.errors`.
@@ -6,21 +7,24 @@ What is true here (auth, limits, holds, receipts, headers, errors) is true of th
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from api.admit import Admitted, admit
-from api.body import check_media_type, check_size, parse_max_credits
+from api.body import FORM, JSON, BodyKind, check_media_type, check_size, parse_max_credits
+from api.cookies import read_session_id
 from api.errors import error_answer, to_openai
+from api.forms import read_form
 from api.headers import EVERYWHERE, FOR_BROWSERS, call_headers, identity_headers, limit_headers, preflight_headers
-from api.sse import EventStream
+from api.sse import DONE, EventStream
 from gateway.call import Call, new_request_id
 from gateway.errors import InvalidJSON
-from gateway.flows import chat, embeddings
+from gateway.flows import chat, embeddings, transcriptions
 from gateway.requests.chat import parse_chat
 from gateway.requests.decoding import decode_object
 from gateway.requests.embeddings import parse_embedding
+from gateway.requests.transcriptions import parse_transcription
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -31,8 +35,10 @@ Endpoint = Callable[["Exchange", Call, bytes], Awaitable[None]]
 _EVERYWHERE = [(name.encode(), value.encode()) for name, value in EVERYWHERE.items()]
 _FOR_BROWSERS = [(name.encode(), value.encode()) for name, value in FOR_BROWSERS.items()]
 _JSON = (b"content-type", b"application/json")
-# Seconds in which a body has to arrive: it holds one of the key's slots.
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+# Seconds in which a body has to arrive, and one with a file: it holds one of the key's slots.
 BODY_SECONDS = 60
+UPLOAD_SECONDS = 300
 # Seconds of a request after which it is noticed when its client leaves.
 WATCH_AFTER = 0.05
 
@@ -53,16 +59,17 @@ class Exchange:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
-    async def read_body(self) -> bytes:
+    async def read_body(self, kind: BodyKind) -> bytes:
         """The whole body. Raises `RequestTooLarge`, `InvalidJSON` where it does not come, `ClientLeft`."""
-        check_size(int(self.headers.get(b"content-length", b"0") or 0))
+        check_size(int(self.headers.get(b"content-length", b"0") or 0), kind)
+        seconds = UPLOAD_SECONDS if kind is FORM else BODY_SECONDS
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                return await self._receive_body()
+            async with asyncio.timeout(seconds):
+                return await self._receive_body(kind)
         except TimeoutError:
-            raise InvalidJSON(f"The body did not arrive within {BODY_SECONDS} seconds. Send it again.") from None
+            raise InvalidJSON(f"The body did not arrive within {seconds} seconds. Send it again.") from None
 
-    async def _receive_body(self) -> bytes:
+    async def _receive_body(self, kind: BodyKind) -> bytes:
         message = await self._receive()
         body: bytes = message.get("body", b"")
         if message.get("more_body"):
@@ -71,7 +78,7 @@ class Exchange:
                 message = await self._receive()
                 pieces.append(message.get("body", b""))
                 size += len(pieces[-1])
-                check_size(size)
+                check_size(size, kind)
             body = b"".join(pieces)
         if message["type"] == "http.disconnect":
             raise ClientLeft
@@ -96,8 +103,10 @@ class Exchange:
     async def send_body(self, body: bytes, *, more: bool = False) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
-    async def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        await self.start(status, {**headers, "content-length": str(len(body))})
+    async def answer(
+        self, status: int, body: bytes, headers: dict[str, str], content_type: tuple[bytes, bytes] = _JSON
+    ) -> None:
+        await self.start(status, {**headers, "content-length": str(len(body))}, content_type)
         await self.send_body(body)
 
 
@@ -117,18 +126,20 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
         refused = error_answer("method_not_allowed", f"{scope['path']} takes POST, not {method}.")
         await exchange.answer(refused.status, refused.body, {**refused.headers, "allow": "POST, OPTIONS"})
         return
-    endpoint, serve = ROUTES[scope["path"]]
+    route = ROUTES[scope["path"]]
     call: Call | None = None
     try:
         exchange.admitted = await admit(exchange.header(b"authorization"))
         call = Call(
             caller=exchange.admitted.caller,
-            endpoint=endpoint,
+            endpoint=route.endpoint,
             request_id=exchange.request_id,
             max_credits=parse_max_credits(exchange.header(b"x-arkroute-max-credits")),
+            cookie_session_id=read_session_id(exchange.header(b"cookie")),
         )
-        check_media_type(exchange.header(b"content-type"))
-        await _serve_unless_client_leaves(exchange, serve, call, await exchange.read_body())
+        check_media_type(exchange.header(b"content-type"), route.takes)
+        body = await exchange.read_body(route.takes)
+        await _serve_unless_client_leaves(exchange, route.serve, call, body)
     except ClientLeft:
         return
     except Exception as error:
@@ -187,13 +198,33 @@ async def _embeddings(exchange: Exchange, call: Call, body: bytes) -> None:
     await exchange.answer(200, msgspec.json.encode(answer), call_headers(call))
 
 
-async def _stream(exchange: Exchange, call: Call, chunks: AsyncGenerator[list[bytes], None]) -> None:
+async def _transcriptions(exchange: Exchange, call: Call, body: bytes) -> None:
+    asked = parse_transcription(await read_form(body, exchange.header(b"content-type") or ""))
+    if asked.stream:
+        await _stream(exchange, call, transcriptions.stream(call, asked), mark=b"")
+        return
+    answer = await transcriptions.transcribe(call, asked)
+    if isinstance(answer, str):
+        await exchange.answer(200, answer.encode(), call_headers(call), _TEXT)
+    else:
+        await exchange.answer(200, msgspec.json.encode(answer), call_headers(call))
+
+
+async def _stream(
+    exchange: Exchange, call: Call, chunks: AsyncGenerator[list[bytes], None], *, mark: bytes = DONE
+) -> None:
     """Sends `chunks` as server-sent events. An error before the first is an HTTP error, after it an event."""
-    events = EventStream(exchange, lambda: call_headers(call))
+
+    def headers() -> dict[str, str]:
+        # A comment may have to go out before the replica answers: a client that waits long needs its session most.
+        call.session = call.session or call.expected_session
+        return call_headers(call)
+
+    events = EventStream(exchange, headers)
     try:
         async for payloads in chunks:
             await events.send(payloads)
-        await events.end()
+        await events.end(mark)
     except Exception as error:
         if not events.started:
             raise
@@ -203,12 +234,24 @@ async def _stream(exchange: Exchange, call: Call, chunks: AsyncGenerator[list[by
         await chunks.aclose()
 
 
-def _routes() -> dict[str, tuple[str, Endpoint]]:
+class Route(NamedTuple):
+    """`endpoint` is how receipts name it."""
+
+    endpoint: str
+    serve: Endpoint
+    takes: BodyKind
+
+
+def _routes() -> dict[str, Route]:
     """Each path with and without `/v1`, with and without a slash at its end."""
-    endpoints: dict[str, Endpoint] = {"/chat/completions": _chat_completions, "/embeddings": _embeddings}
+    endpoints: dict[str, tuple[Endpoint, BodyKind]] = {
+        "/chat/completions": (_chat_completions, JSON),
+        "/embeddings": (_embeddings, JSON),
+        "/audio/transcriptions": (_transcriptions, FORM),
+    }
     return {
-        f"{prefix}{path}{slash}": (f"/v1{path}", serve)
-        for path, serve in endpoints.items()
+        f"{prefix}{path}{slash}": Route(f"/v1{path}", serve, takes)
+        for path, (serve, takes) in endpoints.items()
         for prefix in ("/v1", "")
         for slash in ("", "/")
     }

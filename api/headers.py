@@ -1,5 +1,6 @@
 """The headers of our answers: identity, limits, cost, and what browsers may read of them."""
 
+from api.cookies import session_headers
 from billing.amounts import credits_text
 from gateway.call import Call
 from gateway.limits import format_duration
@@ -7,8 +8,9 @@ from gateway.types import Allowance
 
 EXPOSED = (
     "x-request-id, x-client-request-id, x-arkroute-credits, x-arkroute-model, x-arkroute-overhead-ms, "
-    "x-arkroute-stand-in, x-arkroute-capped-tokens, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
-    "x-ratelimit-reset-requests, retry-after, x-should-retry"
+    "x-arkroute-stand-in, x-arkroute-capped-tokens, x-arkroute-session-state, x-arkroute-ignored-params, "
+    "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, retry-after, "
+    "x-should-retry"
 )
 # On every answer of the API, errors included.
 EVERYWHERE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
@@ -54,4 +56,8 @@ def call_headers(call: Call) -> dict[str, str]:
         headers["x-arkroute-credits"] = credits_text(call.charged)
     if call.capped_tokens is not None:
         headers["x-arkroute-capped-tokens"] = str(call.capped_tokens)
+    if call.ignored_params:
+        headers["x-arkroute-ignored-params"] = ", ".join(call.ignored_params)
+    if call.session is not None:
+        headers |= session_headers(call.session)
     return headers

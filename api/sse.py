@@ -7,6 +7,7 @@ from typing import Protocol
 
 # Proxies and clients give up on silence; a comment keeps them. Seconds.
 KEEP_ALIVE = 10.0
+DONE = b"data: [DONE]\n\n"
 _EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
 
 
@@ -40,10 +41,11 @@ class EventStream:
         self._last_sent = monotonic()
         await self._wire.send_body(b"data: " + b"\n\ndata: ".join(payloads) + b"\n\n", more=True)
 
-    async def end(self) -> None:
+    async def end(self, mark: bytes = DONE) -> None:
+        """`mark` is the last event, where the format has one besides the payloads."""
         if not self.started:
             await self._start()
-        await self._wire.send_body(b"data: [DONE]\n\n")
+        await self._wire.send_body(mark)
 
     async def fail(self, error_body: bytes) -> None:
         """The in-band form of an error: one event, and no end mark."""

@@ -9,6 +9,7 @@ from django.urls import re_path
 from api.views.account import Account
 from api.views.images import ImageGenerations
 from api.views.models import ModelDetail, ModelList
+from api.views.sessions import SessionDetail, SessionList
 
 app_name = "api"
 
@@ -18,4 +19,6 @@ urlpatterns = [
     re_path(r"^v1/models/(?P<name>[^/]+)/?$", ModelDetail.as_view(), name="model"),
     re_path(r"^models/(?P<name>[^/]+)$", ModelDetail.as_view()),
     re_path(r"^(?:v1/)?account/?$", Account.as_view(), name="account"),
+    re_path(r"^(?:v1/)?sessions/?$", SessionList.as_view(), name="sessions"),
+    re_path(r"^(?:v1/)?sessions/(?P<session_id>[^/]+)/?$", SessionDetail.as_view(), name="session"),
 ]

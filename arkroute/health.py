@@ -4,7 +4,6 @@ import asyncio
 import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import redis.asyncio
@@ -13,6 +12,8 @@ from django.db import DatabaseError, connection
 
 from arkroute.runtime import runtime
 from gateway.call import new_request_id
+from gateway.pools import ENGINE, Health, Pool, list_pools
+from gateway.pools.health import look_at
 
 # Seconds that each dependency has to answer.
 PATIENCE = 2.0
@@ -31,7 +32,10 @@ async def readyz(scope: Any, receive: Any, send: Any) -> None:
     if runtime().draining:
         await _answer(send, 503, {"status": "draining"})
         return
-    checks = {"database": database_answers(), "engine": engine_answers()}
+    checks = {"database": database_answers()}
+    for pool in list_pools():
+        if pool.is_expected:
+            checks[ENGINE if pool.name == ENGINE else f"pool:{pool.name}"] = pool_answers(pool)
     if settings.REDIS_URL:
         checks["redis"] = redis_answers()
     answers = dict(zip(checks, await asyncio.gather(*checks.values()), strict=True))
@@ -49,19 +53,14 @@ async def database_answers() -> bool:
     return True
 
 
-async def engine_answers() -> bool:
-    url = urlsplit(settings.ENGINE_URL)
+async def pool_answers(pool: Pool) -> bool:
+    """Whether some replica takes requests, as of a few seconds ago."""
     try:
         async with asyncio.timeout(PATIENCE):
-            reader, writer = await asyncio.open_connection(url.hostname, url.port or 80)
-            try:
-                writer.write(f"GET {url.path}/health HTTP/1.0\r\nHost: {url.netloc}\r\n\r\n".encode())
-                status_line = await reader.readline()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
-        return False
-    return b" 200 " in status_line
+            await look_at(pool)
+    except TimeoutError:
+        pass  # one that is slow takes nothing from what is known of the others
+    return any(replica.health is Health.UP and not replica.draining for replica in pool.replicas)
 
 
 async def redis_answers() -> bool:

@@ -1,6 +1,6 @@
 """What a process owns besides its code: work in the background, and things to put away in order at its end.
 
-The ledger's writer, the HTTP pools and the connection to Redis are made where they are used, at first use, so they are
+The ledger's writer, the HTTP pools and the connections to Redis are made where they are used, at first use, so they are
 there under any server, in commands and in tests. This is the one place that knows all of them and closes them.
 """
 
@@ -13,14 +13,21 @@ from typing import ClassVar, NamedTuple
 
 from accounts.database import close_database_threads
 from billing import group_commit, ledger
-from gateway import charge, limits, media
+from gateway import charge, limits, media, sessions
+from gateway.pools import draining, health, reports
 from gateway.providers import http
+from gateway.sessions.load import count_sessions
 
 logger = logging.getLogger(__name__)
 
 
+# A chore that fails again and again is tried less often, but this often at least. Seconds.
+LONGEST_PAUSE = 30.0
+
+
 class Chore(NamedTuple):
-    """Something to do every so many seconds. A `job` may be left to other processes; the rest each one does itself."""
+    """Something to do at once and then every so many seconds. A `job` may be left to other processes; the rest each
+    one does itself."""
 
     name: str
     seconds: float
@@ -32,6 +39,11 @@ CHORES = (
     Chore("renewing the leases of open holds", 30, charge.renew_leases),
     Chore("telling Redis which requests are still open", 30, limits.renew_leases),
     Chore("releasing holds past their deadline", 15, ledger.sweep),
+    Chore("asking replicas how they are", 1, health.look_after),
+    Chore("reading which replicas are drained", 1, draining.follow_drains),
+    Chore("counting the sessions of replicas", 5, count_sessions),
+    Chore("reporting how replicas are", 1, reports.report),
+    Chore("forgetting sessions that have ended", 30, sessions.tidy),
     Chore("deleting media files past their days", 3600, partial(asyncio.to_thread, media.purge_expired), job=True),
 )
 
@@ -63,6 +75,7 @@ class Runtime:
         except Exception:
             logger.exception("what was left to be settled could not be")
         await limits.close()
+        await sessions.close()
         await http.close_pools()
         # Last, since until here something may still have been settled. They wait for threads, so not on the event loop.
         await asyncio.to_thread(group_commit.close)
@@ -71,13 +84,16 @@ class Runtime:
 
 
 async def _repeat(chore: Chore) -> None:
+    pause = chore.seconds
     while True:
-        await asyncio.sleep(chore.seconds)
         try:
             await chore.work()
+            pause = chore.seconds
         except Exception:
-            # A database that is away for a minute must not end the chore for good.
-            logger.exception("%s failed; it is tried again in %s seconds", chore.name, chore.seconds)
+            # A database that is away for a minute must not end the chore for good, nor fill the log.
+            pause = max(chore.seconds, min(2 * pause, LONGEST_PAUSE))
+            logger.exception("%s failed; it is tried again in %s seconds", chore.name, pause)
+        await asyncio.sleep(pause)
 
 
 class _Process:

@@ -6,6 +6,7 @@ Every variable is described in `.env.example`; `arkroute/checks.py` refuses what
 
 import os
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -16,6 +17,15 @@ env = environ.Env()
 ARKROUTE_DATA = Path(os.environ.get("ARKROUTE_DATA") or BASE_DIR / "var").resolve()
 ARKROUTE_DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
 env.read_env(str(ARKROUTE_DATA / ".env"), overwrite=False)
+
+
+def json_of(name: str) -> Any:
+    """The JSON of a variable; where it is none its text, which the checks of the gateway refuse with a hint."""
+    try:
+        return env.json(name, default={})
+    except ValueError:
+        return env.str(name)
+
 
 # --- Process -------------------------------------------------------------------------------------------------------
 
@@ -168,13 +178,22 @@ PROVIDERS = {
 }
 # Overrides the catalogue's wait for a first byte.
 PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=None)
-# The engine: llama.cpp on this machine (`manage.py run_engine`).
+# The engine: open-weight models on this machine (`manage.py run_engine`). Where nobody says where it is, it is looked
+# for, and in production it counts only once it was found.
 ENGINE_URL = env.str("ENGINE_URL", default=f"http://127.0.0.1:{PORT + 1}").rstrip("/")
+ENGINE_IS_IMPLIED = not DEBUG and "ENGINE_URL" not in env
 LOCAL_CHAT_GGUF = env.str("LOCAL_CHAT_GGUF", default="")
+# Speech in the engine: packages and weights of some 500 MB.
+LOCAL_AUDIO = env.bool("LOCAL_AUDIO", default=True)
+# Servers of one's own, and the models that they serve: JSON, see gateway/catalog/selfhosted.py.
+SELFHOSTED_POOLS = json_of("SELFHOSTED_POOLS")
+# An answer of one's own servers opens a session, which keeps its client on the server that holds its state.
+SESSIONS_ENABLED = env.bool("SESSIONS_ENABLED", default=True)
+SESSION_IDLE_SECONDS = env.float("SESSION_IDLE_SECONDS", default=1800)
 # A model whose provider has no credentials is answered by a stand-in that says so. Development only.
 ARKROUTE_STAND_INS = env.bool("ARKROUTE_STAND_INS", default=DEBUG)
 # Names of other catalogues that resolve to ours: JSON, alias -> model id. Added to the catalogue's own.
-MODEL_ALIASES = env.json("MODEL_ALIASES", default={})
+MODEL_ALIASES = json_of("MODEL_ALIASES")
 
 # --- Media ---------------------------------------------------------------------------------------------------------
 
@@ -225,5 +244,10 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django": {"level": LOG_LEVEL}, "django.request": {"level": "ERROR"}, "uvicorn": {"level": "WARNING"}},
+    "loggers": {
+        "django": {"level": LOG_LEVEL},
+        "django.request": {"level": "ERROR"},
+        "uvicorn": {"level": "WARNING"},
+        "faster_whisper": {"level": "WARNING"},
+    },
 }

@@ -40,10 +40,18 @@ class Attempt(Struct):
         return {"served_by": self.served_by, "milliseconds": self.milliseconds, "error": self.error}
 
 
+class SessionNote(Struct):
+    """What a client is told of its session. `state` is `new`, `hit`, `moved` or `expired`; `is_new`: the id is."""
+
+    id: str
+    state: str
+    is_new: bool
+
+
 class Call(Struct):
     """Filled in on the way: who served, what was charged, how long we waited for others.
 
-    Times are seconds of `time.perf_counter`; amounts are millicredits.
+    Times are seconds of `time.perf_counter`; amounts are millicredits. `model` is the name asked for.
     """
 
     caller: Caller
@@ -57,6 +65,18 @@ class Call(Struct):
     stand_in: bool = False
     charged: int | None = None
     capped_tokens: int | None = None
+    ignored_params: list[str] = field(default_factory=list)
+    model: str = ""
+    cookie_session_id: str = ""  # that the client's cookie names
+    named_session_id: str = ""  # that the client made itself, as `ark_stateful`
+    new_session_id: str = ""  # of the session to begin where there is none to go on with
+    session: SessionNote | None = None
+    expected_session: SessionNote | None = None  # what `session` will be, if its replica answers
+
+    @property
+    def session_id(self) -> str:
+        """The session that the client asks for, if any."""
+        return self.named_session_id or self.cookie_session_id
 
     @property
     def elapsed(self) -> float:

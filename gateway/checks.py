@@ -1,6 +1,7 @@
-"""Start-up checks of the gateway: a catalogue that cannot be used is said before the first request needs it."""
+"""Start-up checks of the gateway: what cannot be used, a catalogue or a pool, is said before a request needs it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,28 +9,40 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info
 
+from gateway.catalog import resolve_alias, selfhosted_models
 from gateway.catalog.loader import CatalogError, load_catalogue
+from gateway.catalog.selfhosted import PoolsError
+from gateway.pools.replica import hide_password
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def check_catalogue(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Errors for the files of the catalogue and for `MODEL_ALIASES`; a notice for each model that has retired."""
+    """Errors for the files of the catalogue, for `MODEL_ALIASES` and `SELFHOSTED_POOLS`; a notice for each model that
+    has retired."""
     try:
         catalogue = load_catalogue()
     except CatalogError as error:
         hint = "Mend the file in gateway/catalog/data/; gateway/catalog/schema.py describes each key."
         return [Error(problem, hint=hint, id="gateway.E001") for problem in error.problems]
+    try:
+        own = selfhosted_models()
+    except PoolsError as error:
+        hint = "gateway/catalog/selfhosted.py shows how it is written."
+        return [Error(f"SELFHOSTED_POOLS: {problem}.", hint=hint, id="gateway.E004") for problem in error.problems]
     aliases = settings.MODEL_ALIASES
     if not isinstance(aliases, dict) or not all(isinstance(target, str) for target in aliases.values()):
         hint = 'Write a JSON object of names, such as {"gpt-4o": "gpt-5.4"}.'
         return [Error("MODEL_ALIASES is no object of names.", hint=hint, id="gateway.E002")]
-    messages: list[CheckMessage] = [
+    messages: list[CheckMessage] = [*_check_pools({model.provider for model in catalogue.models.values()})]
+    messages += [
         Error(
-            f"MODEL_ALIASES sends `{alias}` to `{target}`, which the catalogue lacks.",
+            f"MODEL_ALIASES sends `{alias}` to `{target}`, which is no model here.",
             hint="Name an id that GET /v1/models lists.",
             id="gateway.E003",
         )
         for alias, target in aliases.items()
-        if catalogue.aliases.get(target, target) not in catalogue.models
+        if (model_id := resolve_alias(alias)) not in catalogue.models and model_id not in own
     ]
     today = datetime.now(UTC).date()
     messages += [
@@ -42,3 +55,26 @@ def check_catalogue(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
         if model.is_retired(today)
     ]
     return messages
+
+
+def _check_pools(providers: set[str]) -> Iterator[CheckMessage]:
+    for name, pool in settings.SELFHOSTED_POOLS.items():
+        if name in providers:
+            yield Error(
+                f"SELFHOSTED_POOLS: `{name}` is the name of a provider.",
+                hint="Answers say by whom they were served, so that a pool needs a name of its own.",
+                id="gateway.E005",
+            )
+        elif not NAME.fullmatch(name):
+            yield Error(
+                f"SELFHOSTED_POOLS: {name!r} is no name for a pool.",
+                hint="Take up to 64 letters, digits, `.`, `-` and `_`: it stands in headers and receipts.",
+                id="gateway.E006",
+            )
+        for url in pool["replicas"]:
+            if url != hide_password(url):
+                yield Error(
+                    f"SELFHOSTED_POOLS: the address {hide_password(url)} of pool `{name}` carries a password.",
+                    hint="It is not sent. Put what the server wants as a Bearer token into `api_key`.",
+                    id="gateway.E007",
+                )

@@ -11,6 +11,8 @@
     │   ├── RequestTooLarge
     │   ├── UnsupportedMediaType
     │   ├── ModelNotFound
+    │   ├── SessionNotFound
+    │   ├── SessionBusy               another turn of it is under way
     │   ├── ContextLengthExceeded
     │   └── ContentPolicyViolation    a provider's refusal
     ├── PaymentError
@@ -90,6 +92,14 @@ class UnsupportedMediaType(RequestError):
 
 class ModelNotFound(RequestError):
     code = "model_not_found"
+
+
+class SessionNotFound(RequestError):
+    code = "session_not_found"
+
+
+class SessionBusy(RequestError):
+    code = "session_busy"
 
 
 class ContextLengthExceeded(RequestError):

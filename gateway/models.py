@@ -1,8 +1,9 @@
-"""What a request leaves behind."""
+"""What a request leaves behind, and what processes tell each other of their servers."""
 
 from django.db import models
 
 from billing.models import CreditAccount
+from gateway.pools.replica import hide_password
 
 
 class Receipt(models.Model):
@@ -43,3 +44,42 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id}: {self.model} {self.outcome}"
+
+
+class PoolReplica(models.Model):
+    """A server of a pool, for all processes: each of them follows `draining` within a second or two."""
+
+    pool = models.CharField(max_length=100)
+    url = models.CharField(max_length=500)
+    draining = models.BooleanField(default=False, help_text="takes no new requests; what is in flight ends")
+
+    class Meta:
+        verbose_name = "replica"
+        constraints = (models.UniqueConstraint(fields=("pool", "url"), name="a_pool_has_a_replica_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.pool}: {self.address}"
+
+    @property
+    def address(self) -> str:
+        """`url` as people may see it."""
+        return hide_password(self.url)
+
+
+class ReplicaReport(models.Model):
+    """What one process knows of one replica. It counts for a minute (`gateway.pools.reports`)."""
+
+    replica = models.ForeignKey(PoolReplica, on_delete=models.CASCADE, related_name="reports")
+    process = models.CharField(max_length=100, help_text="host:pid")
+    health = models.CharField(max_length=10)
+    in_flight = models.PositiveIntegerField(help_text="requests that this process has there")
+    sessions = models.PositiveIntegerField(help_text="pinned there, as far as this process can count")
+    slots = models.PositiveIntegerField()
+    listed_models = models.JSONField(null=True, help_text="null: it lists none")
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("replica", "process"), name="a_process_reports_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.process}: {self.replica_id} {self.health}"

@@ -45,6 +45,8 @@ class ChatRequest(Struct):
     max_tokens: int | None = None
     n: int = 1
     input_tokens: int = 0  # our estimate: UTF-8 bytes / 3, rounded up
+    # `ark_stateful`: true for the session of the client's cookie, or the id of the client's own.
+    stateful: bool | str = False
 
 
 class EmbeddingRequest(Struct):
@@ -113,14 +115,20 @@ class ImageAnswer(Struct):
 
 
 class TranscriptionRequest(Struct):
-    """Speech to write down. `audio` is the file as it came."""
+    """Speech to write down. `audio` is the file as it came, `mime` its type as sniffed, `seconds` its length."""
 
     model: str
     audio: bytes
     filename: str
+    seconds: float
+    mime: str = "application/octet-stream"
     language: str | None = None
     prompt: str | None = None
-    words: bool = False  # times of words are wanted, not of segments alone
+    temperature: float | None = None
+    format: str = "json"
+    words: bool = False  # the times of words are wanted
+    segments: bool = True  # the times of segments are wanted
+    stream: bool = False
 
 
 class SpokenWord(Struct, frozen=True):
@@ -132,14 +140,26 @@ class SpokenWord(Struct, frozen=True):
 
 
 class Segment(Struct, frozen=True):
-    """A sentence or so; `start` and `end` are seconds from the beginning."""
+    """A sentence or so; `start` and `end` are seconds from the beginning.
+
+    The rest is what Whisper models tell besides, where the provider passes it on: `seek` in hundredths of a second,
+    `tokens` of the model's own vocabulary, mean log-probability, how repetitive the text is, how likely silence.
+    """
 
     text: str
     start: float
     end: float
+    seek: int = 0
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_prob: float = 0.0
 
 
 class TranscriptionAnswer(Struct):
+    """`language` is a name in English, such as `english`; `duration` is in seconds."""
+
     text: str
     language: str
     duration: float

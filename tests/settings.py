@@ -10,7 +10,7 @@ os.environ.setdefault("ARKROUTE_DATA", tempfile.mkdtemp(prefix="arkroute-tests-"
 os.environ["DEBUG"] = "on"
 os.environ["SECRET_KEY"] = "tests-only"
 os.environ.setdefault("LOG_LEVEL", "WARNING")
-for name in ("OPENAI_API_KEY", "REDIS_URL", "MODEL_ALIASES"):
+for name in ("OPENAI_API_KEY", "REDIS_URL", "MODEL_ALIASES", "SELFHOSTED_POOLS", "LOCAL_CHAT_GGUF", "LOCAL_AUDIO"):
     os.environ.pop(name, None)
 if "PYTEST_XDIST_WORKER" not in os.environ:  # which inherits the one of the process that started it
     os.environ.pop("DATABASE_URL", None)

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 
 from api.admit import admit
 from api.body import check_media_type, parse_max_credits
+from api.cookies import read_session_id
 from api.middleware import ApiRequest
 from gateway.call import Call
 from gateway.requests.decoding import decode_object
@@ -22,6 +23,7 @@ async def begin_call(request: Request, endpoint: str, *, read: bool = False) -> 
         caller=http.admitted.caller,
         endpoint=endpoint,
         request_id=http.request_id,
+        cookie_session_id=read_session_id(request.headers.get("cookie")),
     )
     if not read:
         http.call = call

@@ -26,7 +26,8 @@ REQUIRED: dict[ModelType, list[str]] = {
 def parameters(model: Model) -> Schema:
     """The schema of a request's body: an object with titles, descriptions and defaults.
 
-    Fields that it does not name are allowed: what OpenAI's API takes beyond them is passed on to the provider.
+    It leaves out what the model lacks. Fields that it does not name are allowed: what OpenAI's API takes beyond them is
+    passed on to the provider.
     """
     properties: Schema = {
         "model": {"title": "Model", "description": "The model's id.", "type": "string", "const": model.id},
@@ -77,7 +78,7 @@ def _chat(spec: ChatSpec) -> Schema:
         "max_tokens": {"title": "Longest answer (older name)", **limit},
         "temperature": _number("Temperature", "Higher is more varied.", 0, 2),
         "top_p": _number("Top p", "Chooses among the likeliest tokens of this share only.", 0, 1),
-        "n": _integer("Answers", "How many answers to write.", 1, 128, 1),
+        "n": _integer("Answers", "How many answers to write.", 1, spec.max_n, 1),
         "stop": {
             "title": "Stop",
             "description": "Texts at which the answer ends.",
@@ -112,28 +113,38 @@ def _chat(spec: ChatSpec) -> Schema:
             "maximum": 20,
         },
     }
+    if spec.tools or spec.forced_tools:
+        fields |= _tools(spec)
+    return _without_lacking(fields, spec)
+
+
+def _tools(spec: ChatSpec) -> Schema:
     if spec.tools:
-        fields["tools"] = {
+        kinds, choices, choice = ["function", "custom"], ["none", "auto", "required"], "Whether a tool must be called"
+    else:
+        kinds, choices, choice = ["function"], ["required"], "Needed with tools: that one must be called"
+    return {
+        "tools": {
             "title": "Tools",
             "description": "Functions that the model may call.",
             "type": "array",
             "maxItems": 128,
             "items": {
                 "type": "object",
-                "properties": {"type": {"type": "string", "enum": ["function", "custom"]}},
+                "properties": {"type": {"type": "string", "enum": kinds}},
                 "required": ["type"],
             },
-        }
-        fields["tool_choice"] = {
+        },
+        "tool_choice": {
             "title": "Tool choice",
-            "description": "Whether a tool must be called, and which.",
-            "anyOf": [{"type": "string", "enum": ["none", "auto", "required"]}, {"type": "object"}],
-        }
-    return fields
+            "description": f"{choice}, and which.",
+            "anyOf": [{"type": "string", "enum": choices}, {"type": "object"}],
+        },
+    }
 
 
 def _message(spec: ChatSpec) -> Schema:
-    parts = ["text", "image_url"] if spec.vision else ["text"]
+    parts = ["text", "image_url"] if spec.vision and "image_url" not in spec.refuses else ["text"]
     return {
         "type": "object",
         "properties": {
@@ -170,14 +181,17 @@ def _embedding(spec: EmbeddingSpec) -> Schema:
     }
     if spec.shortens:
         fields["dimensions"] = _integer("Dimensions", "The vectors' length.", 1, spec.dimensions, spec.dimensions)
-    return fields
+    return _without_lacking(fields, spec)
 
 
 def _transcription(spec: TranscriptionSpec) -> Schema:
     fields: Schema = {
         "file": {
             "title": "File",
-            "description": f"The recording, {spec.max_megabytes} MB at most, as a part of a multipart form.",
+            "description": (
+                f"The recording, as a part of a multipart form: {spec.max_megabytes} MB and "
+                f"{spec.max_seconds // 60} minutes at most."
+            ),
             "type": "string",
             "contentMediaType": "audio/*",
         },
@@ -191,6 +205,7 @@ def _transcription(spec: TranscriptionSpec) -> Schema:
             "default": spec.formats[0],
         },
         "temperature": _number("Temperature", "Higher is more varied.", 0, 1),
+        "stream": _flag("Stream", "Sends the transcript as it is heard; with the format `json`."),
     }
     if spec.words:
         fields["timestamp_granularities"] = {
@@ -199,7 +214,7 @@ def _transcription(spec: TranscriptionSpec) -> Schema:
             "type": "array",
             "items": {"type": "string", "enum": ["word", "segment"]},
         }
-    return fields
+    return _without_lacking(fields, spec)
 
 
 def _image(spec: ImageSpec) -> Schema:
@@ -278,6 +293,10 @@ def _video(spec: VideoSpec) -> Schema:
     if spec.audio:
         fields["audio"] = {**_flag("Sound", "Speech, effects and music."), "default": spec.default_audio}
     return fields
+
+
+def _without_lacking(fields: Schema, spec: ChatSpec | EmbeddingSpec | TranscriptionSpec) -> Schema:
+    return {name: field for name, field in fields.items() if name not in spec.refuses and name not in spec.ignores}
 
 
 def _prompt(description: str) -> Schema:

@@ -12,6 +12,14 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
+from gateway.catalog.openai_parameters import (
+    CHAT_OPTIONAL,
+    CHAT_PARTS,
+    EMBEDDING_OPTIONAL,
+    TRANSCRIPTION_OPTIONAL,
+    check_lists,
+)
+
 ModelType = Literal["chat", "embedding", "transcription", "image", "video"]
 MODEL_TYPES: tuple[ModelType, ...] = get_args(ModelType)
 Positive = Annotated[int, Meta(gt=0)]
@@ -55,6 +63,10 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     long_context: tuple[LongContext, ...] = ()
     vision: bool = False
     tools: bool = True
+    # A tool can be forced by `tool_choice` (required, or named), though the model does not choose one by itself.
+    forced_tools: bool = False
+    # Answers in one request. 128 is OpenAI's own limit.
+    max_n: Annotated[int, Meta(ge=1, le=128)] = 128
     # The name that the vendor wants for the output limit.
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     # Which of OpenAI's two APIs the vendor serves the model by.
@@ -63,8 +75,15 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     reasoning_effort: str | None = None
     # Sent where the client sends no system message: some small models ramble without one.
     system_prompt: str | None = None
+    # Parameters of OpenAI's, and parts of a message, that the model lacks: those that would change the answer's
+    # meaning, and harmless ones.
+    refuses: tuple[str, ...] = ()
+    ignores: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_lists(self.refuses, self.ignores, CHAT_OPTIONAL + CHAT_PARTS)
+        if self.tools and self.forced_tools:
+            raise ValueError("`forced_tools` is for a model without `tools`")
         if not 0 < self.max_output <= self.context:
             raise ValueError("`max_output` is not between 1 and `context`")
         tiers = (self.short_context, *self.long_context)
@@ -85,6 +104,11 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """The prices of a prompt of any length, where no tier of `long_context` says otherwise."""
         return LongContext(0, self.input_usd, self.output_usd, self.cached_usd)
 
+    @cached_property
+    def takes_everything(self) -> bool:
+        """Whether there is nothing in OpenAI's API that the model lacks."""
+        return self.tools and self.vision and self.max_n == 128 and not self.refuses
+
 
 class EmbeddingSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """The model's `credits` are the price of `unit_tokens` tokens or a part of them. `context`: tokens of one input."""
@@ -96,6 +120,12 @@ class EmbeddingSpec(Struct, frozen=True, forbid_unknown_fields=True):
     # The client may ask for fewer dimensions.
     shortens: bool = False
     token_arrays: bool = True
+    # Parameters of OpenAI's that the model lacks: those that would change the answer's meaning, and harmless ones.
+    refuses: tuple[str, ...] = ()
+    ignores: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_lists(self.refuses, self.ignores, EMBEDDING_OPTIONAL)
 
 
 class TranscriptionSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,9 +133,18 @@ class TranscriptionSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     unit_seconds: Positive = 10
     max_megabytes: Positive = 25
+    # The longest recording.
+    max_seconds: Positive = 4 * 3600
     formats: tuple[str, ...] = ("json", "text", "srt", "verbose_json", "vtt")
     # The vendor tells the times of single words.
     words: bool = False
+    # Parameters of OpenAI's that the model lacks: those that would change the answer's meaning (speakers, likelihoods),
+    # and harmless ones (hints, how the sound is cut).
+    refuses: tuple[str, ...] = ("include", "known_speaker_names", "known_speaker_references")
+    ignores: tuple[str, ...] = ("chunking_strategy", "keywords", "languages")
+
+    def __post_init__(self) -> None:
+        check_lists(self.refuses, self.ignores, TRANSCRIPTION_OPTIONAL)
 
 
 class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):

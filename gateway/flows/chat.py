@@ -16,8 +16,10 @@ from gateway.flows.delivery import Delivery
 from gateway.pricing import affordable_output, quote
 from gateway.providers.base import ChatProvider, Deployment
 from gateway.providers.registry import get_provider
+from gateway.requests.support import ignored_params
 from gateway.routing.deployments import find_deployments
 from gateway.routing.execute import execute, explain, note_failure
+from gateway.sessions.conversation import conversation
 from gateway.tokens import within_limits
 from gateway.types import ChatRequest
 
@@ -26,11 +28,13 @@ async def complete(call: Call, request: ChatRequest) -> dict[str, Any]:
     """OpenAI's `chat.completion` object. Raises a `GatewayError`; then nothing was charged."""
     model = get_model(request.model)
     spec = _chat_spec(model.chat, request)
-    deployments = find_deployments(model, tools=_offers_tools(request))
-    async with charging(call, quote(model, request)) as charge:
+    deployments = await find_deployments(model, request)
+    call.model, call.ignored_params = request.model, ignored_params(deployments[0].model, request)
+    async with conversation(call, request, deployments) as turn, charging(call, quote(model, request)) as charge:
         _cap_output(call, charge, request)
         answer = await execute(call, deployments, lambda deployment: _provider(deployment).chat(deployment, request))
         await charge.capture(within_limits(answer.usage, spec, request))
+        turn.hear(answer.body)
     answer.body["model"] = request.model
     return answer.body
 
@@ -43,16 +47,19 @@ async def stream(call: Call, request: ChatRequest) -> AsyncGenerator[list[bytes]
     """
     model = get_model(request.model)
     spec = _chat_spec(model.chat, request)
-    deployments = find_deployments(model, tools=_offers_tools(request))
-    async with charging(call, quote(model, request)) as charge:
+    deployments = await find_deployments(model, request)
+    call.model, call.ignored_params = request.model, ignored_params(deployments[0].model, request)
+    async with conversation(call, request, deployments) as turn, charging(call, quote(model, request)) as charge:
         _cap_output(call, charge, request)
         opened = await execute(call, deployments, lambda deployment: _open(deployment, request))
         delivery = opened.delivery
         async with aclosing(opened.chunks):
             try:
+                turn.hear_chunks(opened.first)
                 yield opened.first
                 while chunks := await _next(call, opened.chunks):
                     if visible := delivery.take(chunks):
+                        turn.hear_chunks(visible)
                         yield visible
             except BaseException as error:
                 cost = 0
@@ -65,6 +72,7 @@ async def stream(call: Call, request: ChatRequest) -> AsyncGenerator[list[bytes]
                 raise
         usage = within_limits(delivery.usage, spec, request)
         charged = await charge.capture(usage)
+        turn.end()
     if request.include_usage:
         yield [delivery.usage_chunk(usage, charged)]
 
@@ -105,10 +113,6 @@ def _chat_spec(spec: ChatSpec | None, request: ChatRequest) -> ChatSpec:
             f"`{request.model}` is no chat model. Choose a model of type `chat` from GET /v1/models.", param="model"
         )
     return spec
-
-
-def _offers_tools(request: ChatRequest) -> bool:
-    return bool(request.body.get("tools")) and request.body.get("tool_choice") != "none"
 
 
 def _cap_output(call: Call, charge: Charge, request: ChatRequest) -> None:

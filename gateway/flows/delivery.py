@@ -69,7 +69,7 @@ class Delivery:
                 visible.append(self._rewritten(payload, roleless))
             else:
                 visible.append(self._renamed(payload, chunk.model))
-        if visible:
+        if visible and not self._usage:
             self._last = visible[-1]
         return visible
 
@@ -86,7 +86,7 @@ class Delivery:
         return Usage(self._request.input_tokens, estimate_tokens(self._text_bytes), reported=False)
 
     def usage_chunk(self, usage: Usage, charged: int) -> bytes:
-        """The last chunk of a stream whose client asked for usage: OpenAI's fields, and the `credits` charged."""
+        """The last chunk of a stream whose client asked for usage: what came with it, and the `credits` charged."""
         last = msgspec.json.decode(self._last)
         counts = {
             "prompt_tokens": usage.input_tokens,
@@ -94,7 +94,7 @@ class Delivery:
             "total_tokens": usage.input_tokens + usage.output_tokens,
         }
         chunk = {
-            **{name: last[name] for name in ("id", "object", "created", "system_fingerprint") if name in last},
+            **last,
             "model": self._request.model,
             "choices": [],
             "usage": {**self._usage, **counts, "credits": credits_number(charged)},

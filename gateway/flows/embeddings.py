@@ -1,19 +1,24 @@
 """Embeddings: hold, ask, settle, answer."""
 
-import base64
-import struct
+import asyncio
 from typing import Any
 
 from gateway.call import Call
 from gateway.catalog import get_model
+from gateway.catalog.schema import EmbeddingSpec
 from gateway.charge import charging
-from gateway.errors import InvalidValue
+from gateway.errors import InvalidValue, ProviderError, ProviderFault
 from gateway.pricing import quote
 from gateway.providers.base import EmbeddingProvider
 from gateway.providers.registry import get_provider
+from gateway.requests.support import ignored_params
 from gateway.routing.deployments import find_deployments
-from gateway.routing.execute import execute
+from gateway.routing.execute import execute, explain, note_failure
 from gateway.types import EmbeddingRequest
+from gateway.vectors import resize, shorten, to_base64
+
+# Vectors that are made ready between two turns of the event loop: about two milliseconds.
+BATCH = 64
 
 
 async def embed(call: Call, request: EmbeddingRequest) -> dict[str, Any]:
@@ -25,36 +30,59 @@ async def embed(call: Call, request: EmbeddingRequest) -> dict[str, Any]:
             f"`{request.model}` is no embedding model. Choose a model of type `embedding` from GET /v1/models.",
             param="model",
         )
-    if request.dimensions is not None and not (request.dimensions == spec.dimensions or spec.shortens):
-        raise InvalidValue(f"`{request.model}` has {spec.dimensions} dimensions and no others.", param="dimensions")
-    if request.dimensions is not None and request.dimensions > spec.dimensions:
-        raise InvalidValue(f"`dimensions` is at most {spec.dimensions} for `{request.model}`.", param="dimensions")
-    if len(request.inputs) > spec.max_inputs:
-        raise InvalidValue(f"`{request.model}` takes {spec.max_inputs} inputs at once.", param="input")
-    if not spec.token_arrays and not isinstance(request.inputs[0], str):
-        raise InvalidValue(f"`{request.model}` takes texts, not arrays of tokens.", param="input")
-    deployments = find_deployments(model)
+    deployments = await find_deployments(model, request)
+    call.model, call.ignored_params = request.model, ignored_params(deployments[0].model, request)
     async with charging(call, quote(model, request)) as charge:
         answer = await execute(
             call,
             deployments,
             lambda deployment: _provider(deployment.provider).embed(deployment, request),
         )
+        try:
+            vectors = await _made_to_fit(answer.vectors, spec, request.dimensions, stand_in=call.stand_in)
+        except ProviderError as error:
+            note_failure(call, error)
+            raise explain(error) from error
         await charge.capture(answer.usage)
-    render = _as_base64 if request.base64 else list
     return {
         "object": "list",
-        "data": [
-            {"object": "embedding", "index": index, "embedding": render(vector)}
-            for index, vector in enumerate(answer.vectors)
-        ],
+        "data": await _rows(vectors, as_base64=request.base64),
         "model": request.model,
         "usage": {"prompt_tokens": answer.usage.input_tokens, "total_tokens": answer.usage.input_tokens},
     }
 
 
-def _as_base64(vector: list[float]) -> str:
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+async def _made_to_fit(
+    vectors: list[list[float]], spec: EmbeddingSpec, asked: int | None, *, stand_in: bool
+) -> list[list[float]]:
+    """The vectors in the dimensions that the client counts on.
+
+    A stand-in has others than the model in whose place it answers. Its vectors get that one's size, so that a table or
+    an index made for the model itself takes them.
+    """
+    size = asked or (spec.dimensions if stand_in else None)
+    fitting = []
+    for index, vector in enumerate(vectors):
+        if index % BATCH == BATCH - 1:
+            await asyncio.sleep(0)
+        if size is None or len(vector) == size:
+            fitting.append(vector)
+        elif stand_in:
+            fitting.append(resize(vector, size))
+        elif spec.shortens and len(vector) > size:
+            fitting.append(shorten(vector, size))
+        else:
+            raise ProviderError(ProviderFault.BROKEN, f"{len(vector)} dimensions where {size} were asked for")
+    return fitting
+
+
+async def _rows(vectors: list[list[float]], *, as_base64: bool) -> list[dict[str, Any]]:
+    rows = []
+    for index, vector in enumerate(vectors):
+        if index % BATCH == BATCH - 1:
+            await asyncio.sleep(0)
+        rows.append({"object": "embedding", "index": index, "embedding": to_base64(vector) if as_base64 else vector})
+    return rows
 
 
 def _provider(name: str) -> EmbeddingProvider:

@@ -31,7 +31,7 @@ async def generate(call: Call, body: dict[str, Any]) -> dict[str, Any]:
             f"`{image.model}` is no image model. Choose a model of type `image` from GET /v1/models.", param="model"
         )
     request = fit_image(image, model, body)
-    deployments = find_deployments(model)
+    deployments = await find_deployments(model, request)
     async with charging(call, quote(model, request)) as charge:
         answer = await execute(
             call,

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import Struct
 
 from gateway.catalog.schema import Model
+from gateway.pools.replica import Replica
 from gateway.types import (
     ChatAnswer,
     ChatRequest,
@@ -17,6 +18,7 @@ from gateway.types import (
     EmbeddingRequest,
     ImageAnswer,
     ImageRequest,
+    Segment,
     TranscriptionAnswer,
     TranscriptionRequest,
 )
@@ -26,7 +28,8 @@ class Deployment(Struct, frozen=True):
     """A place where a model answers: whose adapter, under which name there, at which address, with which key.
 
     `model` is the catalogue's entry of the model that runs there (for a stand-in: the stand-in's). `timeout` is the
-    wait for a first byte, in seconds.
+    wait for a first byte, in seconds. In a pool, `replica` is the server at the address, and `slot` the place in a
+    llama.cpp server that keeps the conversation's state.
     """
 
     provider: str
@@ -35,6 +38,8 @@ class Deployment(Struct, frozen=True):
     api_key: str = ""
     timeout: float = 60.0
     stand_in: bool = False
+    replica: Replica | None = None
+    slot: int | None = None
 
     @property
     def upstream(self) -> str:
@@ -75,3 +80,12 @@ class ImageProvider(Protocol):
 @runtime_checkable
 class TranscriptionProvider(Protocol):
     async def transcribe(self, deployment: Deployment, request: TranscriptionRequest) -> TranscriptionAnswer: ...
+
+    def stream_transcription(
+        self, deployment: Deployment, request: TranscriptionRequest
+    ) -> AsyncGenerator[Segment | TranscriptionAnswer, None]:
+        """The transcript's segments as they are heard, then the whole answer.
+
+        A provider that cannot stream may give the answer alone. Closing the iterator lets the provider go.
+        """
+        ...

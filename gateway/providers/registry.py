@@ -3,14 +3,17 @@
 from typing import Any
 
 from gateway.errors import ProviderNotConfigured
+from gateway.pools import find_pool
 from gateway.providers.openai_compatible import OpenAICompatible
 from gateway.providers.sandbox import Sandbox
+from gateway.providers.selfhosted import SelfHosted
 
 PROVIDERS: dict[str, object] = {
-    "engine": OpenAICompatible(),
     "openai": OpenAICompatible(),
     "sandbox": Sandbox(),
 }
+# Of every pool: the engine's, and those that the operator names.
+_SELFHOSTED = SelfHosted()
 
 
 def get_provider(name: str) -> Any:
@@ -18,7 +21,9 @@ def get_provider(name: str) -> Any:
 
     Raises `ProviderNotConfigured` for a provider without an adapter.
     """
-    try:
-        return PROVIDERS[name]
-    except KeyError:
-        raise ProviderNotConfigured(f"The provider `{name}` is not supported here. Choose another model.") from None
+    adapter = PROVIDERS.get(name)
+    if adapter is None and find_pool(name) is not None:
+        return _SELFHOSTED
+    if adapter is None:
+        raise ProviderNotConfigured(f"The provider `{name}` is not supported here. Choose another model.")
+    return adapter

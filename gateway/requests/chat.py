@@ -3,6 +3,7 @@
 Source: the OpenAI API reference, `POST /chat/completions`.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,6 +19,9 @@ from gateway.types import ChatRequest
 TOKENS_PER_ATTACHMENT = 1100
 # What a model reads besides the messages.
 READ_BESIDES = ("tools", "tool_choice", "functions", "function_call", "response_format", "prediction")
+
+# As `uuid.UUID` writes it, in either case.
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 PositiveInt = Annotated[int, Meta(ge=1)]
@@ -83,14 +87,51 @@ class ChatBody(Struct):
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     user: str | None = None
+    ark_stateful: bool | str | None = None
 
 
 def parse_chat(body: dict[str, Any]) -> ChatRequest:
     """The request in `body`. Raises a `RequestError` naming the field at fault."""
     chat = convert(body, ChatBody)
+    text_bytes, attachments = _check_messages(chat.messages)
+    text_bytes += sum(len(msgspec.json.encode(value)) for name in READ_BESIDES if (value := body.get(name)))
+    if chat.tools:
+        for index, tool in enumerate(chat.tools):
+            if tool.type == "function" and not (tool.function and isinstance(tool.function.get("name"), str)):
+                raise MissingParameter(
+                    f"`tools[{index}].function.name` is required.", param=f"tools[{index}].function.name"
+                )
+    if chat.stream_options is not None and not chat.stream:
+        raise InvalidValue("`stream_options` needs `stream: true`.", param="stream_options")
+    if chat.top_logprobs is not None and not chat.logprobs:
+        raise InvalidValue("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
+    stateful = _read_stateful(chat.ark_stateful)
+    if stateful and chat.n is not None and chat.n > 1:
+        raise InvalidValue("`n` is 1 with `ark_stateful`: a conversation goes on from one answer.", param="n")
+    return ChatRequest(
+        model=chat.model,
+        messages=body["messages"],
+        body=body,
+        stream=bool(chat.stream),
+        include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+        max_tokens=chat.max_completion_tokens or chat.max_tokens,
+        n=chat.n or 1,
+        input_tokens=estimate_tokens(text_bytes) + attachments * TOKENS_PER_ATTACHMENT,
+        stateful=stateful,
+    )
+
+
+def estimate_messages(messages: list[dict[str, Any]]) -> int:
+    """The tokens of messages that a model was sent before, as `parse_chat` estimates them."""
+    text_bytes, attachments = _check_messages(msgspec.convert(messages, list[Message]))
+    return estimate_tokens(text_bytes) + attachments * TOKENS_PER_ATTACHMENT
+
+
+def _check_messages(messages: list[Message]) -> tuple[int, int]:
+    """The bytes of text in `messages`, and the attachments, once each is what its role says."""
     text_bytes = 0
     attachments = 0
-    for index, message in enumerate(chat.messages):
+    for index, message in enumerate(messages):
         content = message.content
         if isinstance(content, str):
             text_bytes += len(content) if content.isascii() else len(content.encode())
@@ -108,27 +149,19 @@ def parse_chat(body: dict[str, Any]) -> ChatRequest:
             text_bytes += len(message.name.encode())
         if message.tool_calls:
             text_bytes += len(msgspec.json.encode(message.tool_calls))
-    text_bytes += sum(len(msgspec.json.encode(value)) for name in READ_BESIDES if (value := body.get(name)))
-    if chat.tools:
-        for index, tool in enumerate(chat.tools):
-            if tool.type == "function" and not (tool.function and isinstance(tool.function.get("name"), str)):
-                raise MissingParameter(
-                    f"`tools[{index}].function.name` is required.", param=f"tools[{index}].function.name"
-                )
-    if chat.stream_options is not None and not chat.stream:
-        raise InvalidValue("`stream_options` needs `stream: true`.", param="stream_options")
-    if chat.top_logprobs is not None and not chat.logprobs:
-        raise InvalidValue("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
-    return ChatRequest(
-        model=chat.model,
-        messages=body["messages"],
-        body=body,
-        stream=bool(chat.stream),
-        include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
-        max_tokens=chat.max_completion_tokens or chat.max_tokens,
-        n=chat.n or 1,
-        input_tokens=estimate_tokens(text_bytes) + attachments * TOKENS_PER_ATTACHMENT,
-    )
+    return text_bytes, attachments
+
+
+def _read_stateful(value: bool | str | None) -> bool | str:
+    """What `ark_stateful` asks for: nothing, the session of the client's cookie, or the id of a client's own."""
+    if not isinstance(value, str):
+        return bool(value)
+    if _UUID.fullmatch(value) is None:
+        raise InvalidValue(
+            "`ark_stateful` must be true, or a UUID such as `3f2b8a52-0c1e-4d6b-9a77-5d0f6f1c2e34`.",
+            param="ark_stateful",
+        )
+    return value.lower()
 
 
 def _check_part(part: Part, where: str) -> int:

@@ -44,10 +44,13 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def convert(body: dict[str, Any], shape: type[Body]) -> Body:
-    """`body` as `shape`. Raises `MissingParameter`, `InvalidType` or `InvalidValue` naming the field."""
+def convert(body: dict[str, Any], shape: type[Body], *, strict: bool = True) -> Body:
+    """`body` as `shape`; if not `strict`, texts (a form has nothing else) may stand for numbers and booleans.
+
+    Raises `MissingParameter`, `InvalidType` or `InvalidValue` naming the field.
+    """
     try:
-        return msgspec.convert(body, shape)
+        return msgspec.convert(body, shape, strict=strict)
     except msgspec.ValidationError as error:
         raise _explain(str(error), shape) from None
 

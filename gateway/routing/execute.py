@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from gateway.errors import (
     ProviderTimeout,
 )
 from gateway.providers.base import Deployment
+from gateway.sessions.seat import take_seat
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -29,19 +30,29 @@ Answer = TypeVar("Answer")
 # One more try, and only where the provider cannot have begun the work: it refused at the door.
 ATTEMPTS = 2
 _REFUSED_AT_THE_DOOR = frozenset({ProviderFault.UNREACHABLE, ProviderFault.RATE_LIMITED, ProviderFault.OVERLOADED})
+# Servers of one's own charge nothing for work begun in vain, so that another of them may try it, too. A timeout is not
+# repeated: the client has waited for as long as it should.
+POOL_ATTEMPTS = 3
+_ANOTHER_REPLICA_MAY = _REFUSED_AT_THE_DOOR | {ProviderFault.BROKEN}
 # Longer than this a client is better served by our 503 and its own patience. Seconds.
 _LONGEST_PAUSE = 2.0
 
 
 async def execute(
-    call: Call, deployments: Sequence[Deployment], attempt: Callable[[Deployment], Awaitable[Answer]]
+    call: Call, deployments: list[Deployment], attempt: Callable[[Deployment], Awaitable[Answer]]
 ) -> Answer:
-    """The first answer that `attempt` gets. Notes on `call` who served and how long we waited.
+    """The first answer that `attempt` gets. Notes on `call` who served, how long we waited, and its session.
 
     Raises the `GatewayError` that the last `ProviderError` means to a client.
     """
-    for number in range(1, ATTEMPTS + 1):
+    seating = await take_seat(call, deployments)
+    if seating is not None:
+        deployments = seating.deployments
+    tries = max(ATTEMPTS, min(len(deployments), POOL_ATTEMPTS)) if deployments[0].replica else ATTEMPTS
+    for number in range(1, tries + 1):
         deployment = deployments[(number - 1) % len(deployments)]
+        if seating is not None:
+            deployment = await seating.place(deployment)
         call.served_by, call.stand_in = deployment.label, deployment.stand_in
         began = perf_counter()
         try:
@@ -49,16 +60,19 @@ async def execute(
         except ProviderError as error:
             _note(call, deployment, began, error.kind)
             _log(call, error)
-            pause = _pause(error)
-            if number == ATTEMPTS or error.kind not in _REFUSED_AT_THE_DOOR or pause > _LONGEST_PAUSE:
+            pause = _pause(error, deployment, deployments[number % len(deployments)])
+            if number == tries or pause is None:
                 raise explain(error) from error
-            await asyncio.sleep(pause)
-            call.waited += pause
+            if pause:
+                await asyncio.sleep(pause)
+                call.waited += pause
         except BaseException:
             _note(call, deployment, began, "ended")
             raise
         else:
             _note(call, deployment, began, "")
+            if seating is not None:
+                await seating.keep(deployment)
             return answer
     raise AssertionError("every attempt returns or raises")
 
@@ -91,9 +105,14 @@ def note_failure(call: Call, error: ProviderError) -> None:
     _log(call, error)
 
 
-def _pause(error: ProviderError) -> float:
+def _pause(error: ProviderError, failed: Deployment, following: Deployment) -> float | None:
+    """Seconds until `following` may try; None where nobody should."""
+    if failed.replica is not None and following.replica is not failed.replica:
+        return 0.0 if error.kind in _ANOTHER_REPLICA_MAY else None
+    if error.kind not in _REFUSED_AT_THE_DOOR:
+        return None
     if error.retry_after is not None:
-        return error.retry_after
+        return error.retry_after if error.retry_after <= _LONGEST_PAUSE else None
     return random.uniform(0.05, 0.25)  # noqa: S311  jitter, not a secret
 
 

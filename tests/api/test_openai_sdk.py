@@ -13,6 +13,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from accounts.keys import issue_key
+from tests.recordings import recording
 
 WEATHER = {
     "type": "function",
@@ -119,6 +120,33 @@ def test_images_as_links_and_as_base64(client, gateway_url, settings, tmp_path) 
         model="sandbox-image", prompt="the sea", n=1, size="640x480", response_format="b64_json"
     )
     assert base64.b64decode(inline.data[0].b64_json) == data
+
+
+def test_a_transcription_in_every_format(client) -> None:
+    def transcribe(**fields):
+        file = ("speech.webm", recording("webm", 2.5))
+        return client.audio.transcriptions.create(model="sandbox-transcription", file=file, **fields)
+
+    plain = transcribe(language="en", temperature=0.2, prompt="ArkRoute")
+    assert "sandbox" in plain.text
+    assert plain.usage.seconds == pytest.approx(2.5, abs=0.03)
+    assert transcribe(response_format="text") == f"{plain.text}\n"
+    assert transcribe(response_format="srt").startswith("1\n00:00:00,000 --> 00:00:0")
+    assert transcribe(response_format="vtt").startswith("WEBVTT\n\n00:00:00.000 --> 00:00:0")
+    verbose = transcribe(response_format="verbose_json", timestamp_granularities=["word", "segment"])
+    assert (verbose.text, verbose.language) == (plain.text, "english")
+    assert "".join(segment.text for segment in verbose.segments) == plain.text
+    assert [word.word for word in verbose.words] == plain.text.split()
+    assert verbose.words[-1].end == verbose.segments[-1].end == pytest.approx(2.5, abs=0.03)
+
+
+def test_a_transcription_is_streamed(client) -> None:
+    file = ("speech.mp3", recording("mp3", 2.0))
+    *deltas, done = client.audio.transcriptions.create(model="sandbox-transcription", file=file, stream=True)
+    assert {event.type for event in deltas} == {"transcript.text.delta"}
+    assert len(deltas) == 2
+    assert "".join(event.delta for event in deltas) == done.text
+    assert (done.type, done.usage.type, done.usage.credits) == ("transcript.text.done", "duration", 1)
 
 
 def test_models(client) -> None:

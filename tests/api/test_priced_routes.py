@@ -12,6 +12,7 @@ from api import urls
 from api.express import ROUTES
 from billing.models import Hold
 from gateway.models import Receipt
+from tests.recordings import recording
 
 CHAT = {"model": "sandbox-chat", "messages": [{"role": "user", "content": "Hello!"}]}
 # A good body for each route, the model of a provider that can be pointed at a dead port, and a model of another kind.
@@ -19,11 +20,17 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "/v1/chat/completions": (CHAT, "gpt-5.4-mini", "sandbox-image"),
     "/v1/embeddings": ({"model": "sandbox-embedding", "input": "Hello!"}, "text-embedding-3-small", "sandbox-chat"),
     "/v1/images/generations": ({"model": "sandbox-image", "prompt": "a cat"}, "gpt-image-2", "sandbox-chat"),
+    "/v1/audio/transcriptions": ({"model": "sandbox-transcription"}, "openai-whisper-1", "sandbox-chat"),
 }
-PROMPT_FIELD = {"/v1/embeddings": "input", "/v1/images/generations": "prompt"}
+# The routes that take a form, and the file in it; the others take JSON.
+FILES = {"/v1/audio/transcriptions": {"file": ("a.wav", recording("wav", 1.0))}}
+JSON_ROUTES = sorted(BODIES.keys() - FILES.keys())
+PROMPT_FIELD = {"/v1/embeddings": "input", "/v1/images/generations": "prompt", "/v1/audio/transcriptions": "prompt"}
+# A field of the wrong type.
+WRONG = dict.fromkeys(JSON_ROUTES, ("model", 5)) | {"/v1/audio/transcriptions": ("temperature", "warm")}
 
 
-EXPRESS = {endpoint for endpoint, _ in ROUTES.values()}
+EXPRESS = {route.endpoint for route in ROUTES.values()}
 
 
 def priced_routes() -> list[str]:
@@ -34,6 +41,12 @@ def priced_routes() -> list[str]:
         if hasattr(pattern.callback.view_class, "post")
     }
     return sorted(EXPRESS | django)
+
+
+def send(http: httpx.Client, route: str, body: dict[str, Any], *, url: str = "", **request: Any) -> httpx.Response:
+    """Posts `body` as the route takes it."""
+    content = {"data": body, "files": FILES[route]} if route in FILES else {"json": body}
+    return http.post(url or route, **content, **request)
 
 
 def with_prompt(route: str, text: str) -> dict[str, Any]:
@@ -63,6 +76,11 @@ def route(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest.fixture(params=JSON_ROUTES)
+def json_route(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture
 def body(route: str) -> dict[str, Any]:
     return dict(BODIES[route][0])
@@ -70,7 +88,7 @@ def body(route: str) -> dict[str, Any]:
 
 def test_a_good_call_is_answered_charged_and_receipted(http, alice, route, body) -> None:
     before = alice.money()
-    response = http.post(route, json=body, headers=alice.headers)
+    response = send(http, route, body, headers=alice.headers)
     assert response.status_code == 200, response.text
     credits = float(response.headers["x-arkroute-credits"])
     assert credits > 0
@@ -90,12 +108,12 @@ def test_a_good_call_is_answered_charged_and_receipted(http, alice, route, body)
 @pytest.mark.parametrize("path", ["{route}", "{bare}", "{route}/", "{bare}/"])
 def test_every_spelling_of_the_path_works(http, alice, route, body, path) -> None:
     url = path.format(route=route, bare=route.removeprefix("/v1"))
-    assert http.post(url, json=body, headers=alice.headers).status_code == 200
+    assert send(http, route, body, url=url, headers=alice.headers).status_code == 200
 
 
-def test_no_content_type_is_read_as_json(gateway_url, alice, route) -> None:
-    content = httpx.Request("POST", gateway_url, json=BODIES[route][0]).content
-    response = httpx.request("POST", gateway_url + route, content=content, headers=alice.headers)
+def test_no_content_type_is_read_as_json(gateway_url, alice, json_route) -> None:
+    content = httpx.Request("POST", gateway_url, json=BODIES[json_route][0]).content
+    response = httpx.request("POST", gateway_url + json_route, content=content, headers=alice.headers)
     assert response.status_code == 200, response.text
 
 
@@ -112,7 +130,7 @@ def test_no_content_type_is_read_as_json(gateway_url, alice, route) -> None:
 def test_without_a_good_key_it_is_401(http, alice, route, body, authorization, code) -> None:
     headers = {"authorization": authorization} if authorization else {}
     before = alice.money()
-    response = http.post(route, json=body, headers=headers)
+    response = send(http, route, body, headers=headers)
     assert_error(response, 401, code, "authentication_error")
     assert response.headers["www-authenticate"] == "Bearer"
     assert alice.money() == before
@@ -123,17 +141,17 @@ def test_the_key_is_asked_for_before_the_body_is_read(http, route) -> None:
 
 
 def test_a_key_in_the_query_string_or_a_cookie_is_no_key(http, alice, route, body) -> None:
-    response = http.post(f"{route}?api_key={alice.key}", json=body, headers={"cookie": f"api_key={alice.key}"})
+    response = send(http, route, body, url=f"{route}?api_key={alice.key}", headers={"cookie": f"api_key={alice.key}"})
     assert_error(response, 401, "missing_api_key", "authentication_error")
 
 
 def test_the_scheme_may_be_spelled_in_any_case(http, alice, route, body) -> None:
-    assert http.post(route, json=body, headers={"authorization": f"bEaReR {alice.key}"}).status_code == 200
+    assert send(http, route, body, headers={"authorization": f"bEaReR {alice.key}"}).status_code == 200
 
 
 def test_without_credits_it_is_402_with_the_way_out(http, charlie, route, body) -> None:
     before = charlie.money()
-    response = http.post(route, json=body, headers=charlie.headers)
+    response = send(http, route, body, headers=charlie.headers)
     assert_error(response, 402, "insufficient_credits", "insufficient_quota")
     assert response.headers["x-should-retry"] == "false"
     message = response.json()["error"]["message"]
@@ -145,26 +163,26 @@ def test_without_credits_it_is_402_with_the_way_out(http, charlie, route, body) 
 
 def test_a_lower_cap_than_the_ceiling_is_402_before_anything_happens(http, alice, route, body) -> None:
     before = alice.money()
-    response = http.post(route, json=body, headers={**alice.headers, "x-arkroute-max-credits": "0.001"})
+    response = send(http, route, body, headers={**alice.headers, "x-arkroute-max-credits": "0.001"})
     assert_error(response, 402, "max_credits_exceeded", "insufficient_quota")
     assert alice.money() == before
-    enough = http.post(route, json=body, headers={**alice.headers, "x-arkroute-max-credits": "400"})
+    enough = send(http, route, body, headers={**alice.headers, "x-arkroute-max-credits": "400"})
     assert enough.status_code == 200
 
 
 @pytest.mark.parametrize("amount", ["much", "-1", "nan", "inf", "1e400000", "1e999999", "1e13"])
 def test_a_cap_that_is_no_amount_is_422(http, alice, route, body, amount) -> None:
-    response = http.post(route, json=body, headers={**alice.headers, "x-arkroute-max-credits": amount})
+    response = send(http, route, body, headers={**alice.headers, "x-arkroute-max-credits": amount})
     assert_error(response, 422, "invalid_value")
 
 
 def test_over_the_rate_it_is_429_with_the_wait(http, alice, route, body) -> None:
     slow = issue_key(alice.user, "slow", requests_per_minute=1).secret  # a burst of 10
     headers = {"authorization": f"Bearer {slow}"}
-    answers = [http.post(route, json=body, headers=headers) for _ in range(10)]
+    answers = [send(http, route, body, headers=headers) for _ in range(10)]
     assert [one.status_code for one in answers] == [200] * 10
     before = alice.money()
-    refused = http.post(route, json=body, headers=headers)
+    refused = send(http, route, body, headers=headers)
     assert_error(refused, 429, "rate_limit_exceeded", "rate_limit_error")
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.headers["x-ratelimit-limit-requests"] == "1"
@@ -175,15 +193,15 @@ def test_over_the_rate_it_is_429_with_the_wait(http, alice, route, body) -> None
 @pytest.mark.parametrize(
     "content", [b"", b"{", b'{"model": NaN}', b'{"model": "\xff"}', b"[" * 100_000, b"\xef\xbb\xbf{}"]
 )
-def test_what_is_not_json_is_400(http, alice, route, content) -> None:
+def test_what_is_not_json_is_400(http, alice, json_route, content) -> None:
     before = alice.money()
-    assert_error(http.post(route, content=content, headers=alice.headers), 400, "invalid_json")
+    assert_error(http.post(json_route, content=content, headers=alice.headers), 400, "invalid_json")
     assert alice.money() == before
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b'"text"', b"17"])
-def test_json_that_is_no_object_is_422(http, alice, route, content) -> None:
-    assert_error(http.post(route, content=content, headers=alice.headers), 422, "invalid_type")
+def test_json_that_is_no_object_is_422(http, alice, json_route, content) -> None:
+    assert_error(http.post(json_route, content=content, headers=alice.headers), 422, "invalid_type")
 
 
 def test_another_content_type_is_415(http, alice, route) -> None:
@@ -193,7 +211,13 @@ def test_another_content_type_is_415(http, alice, route) -> None:
 
 def test_a_body_over_25_mb_is_413(http, alice, route) -> None:
     before = alice.money()
-    response = http.post(route, content=b" " * (25 * 1024 * 1024 + 1), headers=alice.headers)
+    # A form may hold a file of 25 MB, and fields beside it.
+    content_type, megabytes = ("multipart/form-data; boundary=x", 26) if route in FILES else ("application/json", 25)
+    response = http.post(
+        route,
+        content=b" " * (megabytes * 1024 * 1024 + 1),
+        headers={**alice.headers, "content-type": content_type},
+    )
     assert_error(response, 413, "request_too_large")
     assert alice.money() == before
 
@@ -207,34 +231,34 @@ def test_a_body_of_no_known_length_is_not_taken_in_from_somebody_without_a_key(g
 
 def test_a_missing_field_is_named(http, alice, route, body) -> None:
     for field in body:
-        response = http.post(
-            route, json={name: value for name, value in body.items() if name != field}, headers=alice.headers
-        )
+        less = {name: value for name, value in body.items() if name != field}
+        response = send(http, route, less, headers=alice.headers)
         assert_error(response, 422, "missing_required_parameter")
         assert response.json()["error"]["param"] == field
 
 
 def test_a_field_of_the_wrong_type_is_named(http, alice, route, body) -> None:
-    response = http.post(route, json={**body, "model": 5}, headers=alice.headers)
+    field, value = WRONG[route]
+    response = send(http, route, {**body, field: value}, headers=alice.headers)
     assert_error(response, 422, "invalid_type")
-    assert response.json()["error"]["param"] == "model"
+    assert response.json()["error"]["param"] == field
 
 
 def test_an_unknown_model_is_404(http, alice, route, body) -> None:
     before = alice.money()
-    assert_error(http.post(route, json={**body, "model": "gpt-99"}, headers=alice.headers), 404, "model_not_found")
+    assert_error(send(http, route, {**body, "model": "gpt-99"}, headers=alice.headers), 404, "model_not_found")
     assert alice.money() == before
 
 
 def test_a_model_of_another_kind_is_422(http, alice, route, body) -> None:
-    response = http.post(route, json={**body, "model": BODIES[route][2]}, headers=alice.headers)
+    response = send(http, route, {**body, "model": BODIES[route][2]}, headers=alice.headers)
     assert_error(response, 422, "invalid_value")
     assert response.json()["error"]["param"] == "model"
 
 
 def test_a_provider_that_is_down_is_500_and_free(http, alice, dead_upstream, route, body) -> None:
     before = alice.money()
-    response = http.post(route, json={**body, "model": BODIES[route][1]}, headers=alice.headers)
+    response = send(http, route, {**body, "model": BODIES[route][1]}, headers=alice.headers)
     assert_error(response, 500, "provider_error", "provider_error")
     assert alice.money() == before
     receipt = Receipt.objects.get(pk=response.headers["x-request-id"])
@@ -255,7 +279,7 @@ def test_a_provider_that_is_down_is_500_and_free(http, alice, dead_upstream, rou
 )
 def test_what_a_provider_reports_is_told_and_free(http, alice, route, code, status, kind) -> None:
     before = alice.money()
-    response = http.post(route, json=with_prompt(route, f"sandbox:fail={code}"), headers=alice.headers)
+    response = send(http, route, with_prompt(route, f"sandbox:fail={code}"), headers=alice.headers)
     assert_error(response, status, code, kind)
     if status == 503:
         assert int(response.headers["retry-after"]) >= 1
@@ -264,7 +288,7 @@ def test_what_a_provider_reports_is_told_and_free(http, alice, route, code, stat
 
 def test_a_model_without_credentials_is_503_where_stand_ins_are_off(http, alice, settings, route, body) -> None:
     settings.ARKROUTE_STAND_INS = False
-    response = http.post(route, json={**body, "model": BODIES[route][1]}, headers=alice.headers)
+    response = send(http, route, {**body, "model": BODIES[route][1]}, headers=alice.headers)
     assert_error(response, 503, "provider_not_configured", "server_error")
 
 
@@ -292,14 +316,14 @@ def test_a_browser_may_call_from_any_page(http, route) -> None:
 
 def test_a_browser_may_read_answers_and_errors_with_all_their_headers(http, alice, route, body) -> None:
     for headers in (alice.headers, {}):
-        response = http.post(route, json=body, headers={**headers, "origin": "https://example.com"})
+        response = send(http, route, body, headers={**headers, "origin": "https://example.com"})
         assert response.headers["access-control-allow-origin"] == "*"
         exposed = set(response.headers["access-control-expose-headers"].split(", "))
         assert {name for name in response.headers if name.startswith(("x-arkroute", "x-ratelimit", "x-req"))} <= exposed
 
 
 def test_the_clients_own_request_id_comes_back_beside_ours(http, alice, route, body) -> None:
-    response = http.post(route, json=body, headers={**alice.headers, "x-request-id": "mine-1"})
+    response = send(http, route, body, headers={**alice.headers, "x-request-id": "mine-1"})
     assert response.headers["x-client-request-id"] == "mine-1"
     assert response.headers["x-request-id"].startswith("req_")
 
@@ -311,7 +335,7 @@ def test_a_revoked_key_is_refused_within_a_second(http, alice, route, body) -> N
 
     issued = issue_key(alice.user, "short-lived")
     headers = {"authorization": f"Bearer {issued.secret}"}
-    assert http.post(route, json=body, headers=headers).status_code == 200
+    assert send(http, route, body, headers=headers).status_code == 200
     revoke_key(issued.api_key)
     sleep(0.9)
-    assert_error(http.post(route, json=body, headers=headers), 401, "invalid_api_key", "authentication_error")
+    assert_error(send(http, route, body, headers=headers), 401, "invalid_api_key", "authentication_error")

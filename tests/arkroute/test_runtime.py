@@ -50,6 +50,20 @@ async def test_a_chore_that_fails_is_tried_again_and_harms_no_other(done, caplog
     assert len(done) == count, "nothing goes on after the drain"
 
 
+async def test_a_chore_is_done_at_once_and_then_after_its_time(monkeypatch):
+    done: list[str] = []
+
+    async def work() -> None:
+        done.append("once")
+
+    monkeypatch.setattr(runtime_module, "CHORES", (Chore("rare", 3600, work),))
+    process = Runtime()
+    process.start()
+    await until(lambda: done)
+    await process.drain()
+    assert done == ["once"]
+
+
 async def test_jobs_can_be_left_to_other_processes(done):
     process = Runtime()
     process.jobs = False

@@ -10,6 +10,7 @@ from django.core import checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 
 import gateway.checks
 from gateway.catalog import aliases_of, get_model, list_models, resolve_alias
@@ -157,8 +158,8 @@ def test_every_video_model_takes_the_default_call(model):
         ("gpt-3.5-turbo", "smollm2-135m-instruct"),
         ("gpt-4o", "smollm2-135m-instruct"),
         ("gpt-4o-mini", "smollm2-135m-instruct"),
-        ("text-embedding-ada-002", "sandbox-embedding"),
-        ("whisper-1", "sandbox-transcription"),
+        ("text-embedding-ada-002", "all-minilm-l6-v2"),
+        ("whisper-1", "whisper-base"),
         ("dall-e-3", "nano-banana-2"),
         ("seedream-v1", "seedream-4.0"),
     ],
@@ -419,6 +420,17 @@ def test_a_schema_offers_what_the_model_has():
     assert "quality" not in parameters(get_model("nano-banana-2"))["properties"]
     assert "image" not in parameters(get_model("wan2.7-t2v"))["properties"]
     assert "image" in parameters(get_model("wan2.7-i2v"))["required"]
-    assert "tools" not in parameters(get_model("smollm2-135m-instruct"))["properties"]
+    assert "dimensions" not in parameters(get_model("all-minilm-l6-v2"))["properties"]
     assert parameters(get_model("kling-v2-master"))["properties"]["duration"]["enum"] == [5, 10]
     assert "dimensions" in parameters(get_model("text-embedding-3-small"))["properties"]
+
+
+def test_a_schema_leaves_out_what_the_model_lacks():
+    properties = parameters(get_model("smollm2-135m-instruct"))["properties"]
+    assert properties["n"]["maximum"] == 4
+    assert properties["tool_choice"]["anyOf"][0]["enum"] == ["required"]
+    model = get_model("smollm2-135m-instruct")
+    lacking = replace(model, chat=replace(model.chat, forced_tools=False, refuses=("seed",), ignores=("stop",)))
+    assert {"tools", "tool_choice", "seed", "stop"}.isdisjoint(parameters(lacking)["properties"])
+    words = parameters(get_model("all-minilm-l6-v2"))["properties"]["input"]["anyOf"]
+    assert all(kind.get("items", kind)["type"] == "string" for kind in words)

@@ -45,6 +45,10 @@ class Behaviour:
     dimensions: int = 8
     base64: bool = False
     drop_vector: bool = False
+    # Transcriptions: `reply` in segments of two words, a second each. How a stream of them looks: as `engine`,
+    # `openai`, `speaches`, `speaches_json`, `speaches_text`, `vllm`, or `whole` where the server knows no streams.
+    shape: str = "engine"
+    audio_tokens: bool = False  # its usage counts tokens
     # Errors before an answer. `status` 429 with `code` and `retry_after`; `fail_times` limits them to so many requests.
     status: int = 200
     code: str = ""
@@ -80,7 +84,8 @@ class Behaviour:
 
 @dataclass
 class Recorded:
-    """A request as it arrived. `body` is the JSON, or a form's fields; `files` are a form's, as (name, type, bytes)."""
+    """A request as it arrived. `body` is the JSON, or a form's fields, those named `…[]` as lists; `files` are a form's
+    files, as (name, type, bytes), and `filenames` what they are called."""
 
     method: str
     path: str
@@ -88,6 +93,7 @@ class Recorded:
     body: dict[str, Any]
     connection: int
     files: list[tuple[str, str, bytes]] = field(default_factory=list)
+    filenames: list[str] = field(default_factory=list)
 
 
 class Refusal(Exception):
@@ -143,14 +149,18 @@ class FakeOpenAI:
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._on_connection, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
+        await self._listen()
         self._ready.set()
         await self._stop.wait()
-        server.close()
+        self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        """At a port of the system's choice at first, at the same one ever after."""
+        self._server = await asyncio.start_server(self._on_connection, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._talk(reader, writer))
@@ -230,6 +240,12 @@ class FakeOpenAI:
                 if not recorded.files:
                     raise Refusal("`image` is missing", param="image")
                 answer = _images(body, recorded)
+            case "/v1/audio/transcriptions":
+                _check_transcription(body, recorded)
+                if body.get("stream") == "true" and behaviour.shape != "whole":
+                    marked = behaviour if behaviour.shape == "vllm" else replace(behaviour, no_done=True)
+                    return await _stream(writer, marked, _transcript_events(behaviour, body))
+                answer = _transcript(behaviour, body)
             case _:
                 raise Refusal("Not Found", status=404, code="unknown_url")
         if behaviour.error_in_200:
@@ -262,6 +278,9 @@ async def _read_request(reader: asyncio.StreamReader, early: bytes, connection: 
             name, data = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
             if part.get_filename():
                 recorded.files.append((name, part.get_content_type(), data))
+                recorded.filenames.append(part.get_filename())
+            elif name.endswith("[]"):
+                recorded.body.setdefault(name, []).append(data.decode())
             else:
                 recorded.body[name] = data.decode()
     elif content:
@@ -443,7 +462,7 @@ def _chunks(behaviour: Behaviour, body: dict[str, Any]) -> Iterator[dict[str, An
         yield chunk([], _usage(behaviour))
 
 
-async def _stream(writer: asyncio.StreamWriter, behaviour: Behaviour, chunks: Iterator[dict[str, Any]]) -> bool:
+async def _stream(writer: asyncio.StreamWriter, behaviour: Behaviour, chunks: Iterator[dict[str, Any] | str]) -> bool:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
     if behaviour.error_in_200:
         _write(writer, 200, {"error": {"message": behaviour.message, "type": behaviour.error_type or "fake_error"}})
@@ -479,7 +498,7 @@ async def _stream(writer: asyncio.StreamWriter, behaviour: Behaviour, chunks: It
             return False
         if number == behaviour.bad_chunk_after:
             await send(b'{"choices": [')
-        await send(json.dumps(chunk).encode())
+        await send((chunk if isinstance(chunk, str) else json.dumps(chunk)).encode())
     if not behaviour.no_done:
         await send(b"[DONE]")
     writer.write(b"0\r\n\r\n")
@@ -540,3 +559,90 @@ def _images(body: dict[str, Any], recorded: Recorded) -> dict[str, Any]:
         "data": [{"b64_json": encoded} for _ in range(int(body.get("n") or 1))],
         "usage": {"input_tokens": 9, "output_tokens": 196, "total_tokens": 205},
     }
+
+
+# --- Transcriptions ------------------------------------------------------------------------------------------------
+
+_TRANSCRIPTION_FIELDS = {
+    *("model", "language", "prompt", "response_format", "temperature", "timestamp_granularities[]", "stream"),
+    *("include[]", "chunking_strategy", "known_speaker_names[]", "known_speaker_references[]"),
+}
+
+
+def _check_transcription(body: dict[str, Any], recorded: Recorded) -> None:
+    if unknown := set(body) - _TRANSCRIPTION_FIELDS:
+        raise Refusal(f"Unknown parameter: '{min(unknown)}'.", code="unknown_parameter", param=min(unknown))
+    if not body.get("model") or [name for name, _, _ in recorded.files] != ["file"]:
+        raise Refusal("`model` and `file` are required", code="missing_required_parameter")
+    if body.get("response_format", "json") not in {"json", "text", "srt", "verbose_json", "vtt"}:
+        raise Refusal("Invalid response_format", param="response_format")
+    granularities = body.get("timestamp_granularities[]", [])
+    if not set(granularities) <= {"word", "segment"} or (granularities and body["response_format"] != "verbose_json"):
+        raise Refusal("Invalid timestamp_granularities", param="timestamp_granularities[]")
+    if not 0 <= float(body.get("temperature", 0)) <= 1:
+        raise Refusal("Invalid temperature", param="temperature")
+
+
+def _segments(behaviour: Behaviour, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two words a second, as Whisper tells them: with the space before the first."""
+    words = behaviour.reply.split(" ")
+    segments = []
+    for second in range(-(-len(words) // 2)):
+        pair = words[2 * second : 2 * second + 2]
+        segment = {
+            **{"id": second, "seek": 0, "start": float(second), "end": second + 1.0, "text": f" {' '.join(pair)}"},
+            **{"tokens": [50364, second], "temperature": 0.0, "avg_logprob": -0.25},
+            **{"compression_ratio": 1.5, "no_speech_prob": 0.01},
+        }
+        if "word" in body.get("timestamp_granularities[]", []):
+            segment["words"] = [
+                {"word": word, "start": second + place / 2, "end": second + place / 2 + 0.5}
+                for place, word in enumerate(pair)
+            ]
+        segments.append(segment)
+    return segments
+
+
+def _transcript(behaviour: Behaviour, body: dict[str, Any]) -> dict[str, Any]:
+    segments = _segments(behaviour, body)
+    answer: dict[str, Any] = {"text": behaviour.reply}
+    if body.get("response_format") == "verbose_json":
+        words = [word for segment in segments for word in segment.pop("words", [])]
+        answer |= {"task": "transcribe", "language": "english", "duration": segments[-1]["end"], "segments": segments}
+        answer |= {"words": words} if words else {}
+    if behaviour.usage:
+        answer["usage"] = _transcript_usage(behaviour, segments)
+    return answer
+
+
+def _transcript_usage(behaviour: Behaviour, segments: list[dict[str, Any]]) -> dict[str, Any]:
+    if behaviour.audio_tokens:
+        return {"type": "tokens", "input_tokens": 50, "output_tokens": 10, "total_tokens": 60}
+    return {"type": "duration", "seconds": segments[-1]["end"]}
+
+
+def _transcript_events(behaviour: Behaviour, body: dict[str, Any]) -> Iterator[dict[str, Any] | str]:
+    segments = _segments(behaviour, body)
+    for number, segment in enumerate(segments):
+        delta = segment["text"] if number else segment["text"].lstrip()
+        verbose = {"task": "transcribe", "language": "en", "duration": "10.0", "text": delta, "segments": [segment]}
+        match behaviour.shape:
+            case "engine":
+                yield {"type": "transcript.text.segment", **segment}
+                yield {"type": "transcript.text.delta", "delta": delta}
+            case "openai":
+                yield {"type": "transcript.text.delta", "delta": delta}
+            case "speaches":
+                yield verbose
+            case "speaches_json":
+                yield {"text": delta.strip()}
+            case "speaches_text":
+                yield delta.strip()
+            case "vllm":
+                yield {"object": "transcription.chunk", "choices": [{"delta": {"content": delta}}]}
+    if behaviour.shape in ("engine", "openai"):
+        times = {"language": "english", "duration": segments[-1]["end"]} if behaviour.shape == "engine" else {}
+        usage = {"usage": _transcript_usage(behaviour, segments)} if behaviour.usage else {}
+        yield {"type": "transcript.text.done", "text": behaviour.reply, **times, **usage}
+    if behaviour.shape == "vllm":
+        yield {"object": "transcription.chunk", "choices": [{"delta": {"content": ""}, "finish_reason": "stop"}]}

@@ -17,7 +17,7 @@ UNKNOWN, CONTROL, BYTE = 2, 3, 6
 TOKENS = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
 
 
-def write_tiny_gguf(path: Path) -> None:
+def write_tiny_gguf(path: Path, chat_template: str = "{% for m in messages %}{{ m.content }} {% endfor %}") -> None:
     facts = {
         "general.architecture": _string("llama"),
         "llama.context_length": _value(UINT32, "I", 4096),
@@ -32,7 +32,7 @@ def write_tiny_gguf(path: Path) -> None:
         "tokenizer.ggml.token_type": _array(
             INT32, [struct.pack("<i", kind) for kind in (UNKNOWN, CONTROL, CONTROL, *[BYTE] * 256)]
         ),
-        "tokenizer.chat_template": _string("{% for m in messages %}{{ m.content }} {% endfor %}"),
+        "tokenizer.chat_template": _string(chat_template),
     }
     square = (WIDTH, WIDTH)
     shapes: dict[str, tuple[int, ...]] = {

@@ -22,7 +22,7 @@ from honcho.manager import Manager
 from accounts.keys import issue_key, revoke_key
 from accounts.models import ApiKey, User
 from arkroute import parent
-from arkroute.engine_model import model_path
+from arkroute.engine.weights import CHAT, present
 from arkroute.management.commands.issue_key import create_user
 from arkroute.server import listen
 from billing.amounts import credits_text
@@ -40,14 +40,17 @@ class Command(BaseCommand):
         refuse_taken_port(settings.PORT, "Choose another: make run PORT=9000")
         needed = {"database", "engine"}
         commands = parse_procfile((Path(settings.BASE_DIR) / "Procfile").read_text()).processes
+        models = present()
+        model = "gpt-5.5" if CHAT in models else "sandbox-chat"
         if engine_is_served():
             self.stdout.write(f"→ engine     one answers at {settings.ENGINE_URL} already")
             del commands["engine"]
-        elif not model_path().is_file():
-            self.stdout.write("→ engine     left out: no model (`make setup` downloads one, or set LOCAL_CHAT_GGUF)")
+        elif not models:
+            self.stdout.write("→ engine     left out: no models (`make setup` downloads them, or set LOCAL_CHAT_GGUF)")
             del commands["engine"]
             needed.remove("engine")
         else:
+            self.stdout.write(f"→ engine     {', '.join(weights.purpose for weights in models)}")
             refuse_taken_port(urlsplit(settings.ENGINE_URL).port, "The engine wants it: choose another with ENGINE_URL")
         self.stdout.write("→ database   migrations")
         call_command("migrate", verbosity=0)
@@ -57,9 +60,7 @@ class Command(BaseCommand):
         credits = credits_text(CreditAccount.objects.get(owner=user).available)
         connections.close_all()
 
-        welcome = welcome_text(
-            address, key, password, credits, model="gpt-5.5" if "engine" in needed else "sandbox-chat"
-        )
+        welcome = welcome_text(address, key, password, credits, model=model)
         # Both threads sleep first, so that they do nothing while honcho forks.
         parent.end_with_parent()
         threading.Thread(target=welcome_when_ready, args=(address, needed, welcome), daemon=True).start()

@@ -15,6 +15,7 @@ from gateway.types import (
     EmbeddingRequest,
     ImageAnswer,
     ImageRequest,
+    Segment,
     TranscriptionAnswer,
     TranscriptionRequest,
 )
@@ -40,3 +41,8 @@ class Sandbox:
 
     async def transcribe(self, deployment: Deployment, request: TranscriptionRequest) -> TranscriptionAnswer:
         return await transcription.transcribe(request)
+
+    def stream_transcription(
+        self, deployment: Deployment, request: TranscriptionRequest
+    ) -> AsyncGenerator[Segment | TranscriptionAnswer, None]:
+        return transcription.stream(request)

@@ -1,38 +1,44 @@
 """`sandbox-transcription`: the same two sentences for every recording, spread over its real length."""
 
-import io
-import wave
+from collections.abc import AsyncGenerator
 
+from gateway.languages import language_name
 from gateway.providers.sandbox.orders import obey
 from gateway.types import Segment, SpokenWord, TranscriptionAnswer, TranscriptionRequest, Usage
 
+# With the space that models put between them.
 SENTENCES = (
     "This is the ArkRoute sandbox speaking.",
-    "It did not listen to your recording: it answers every one with these words.",
+    " It did not listen to your recording: it answers every one with these words.",
 )
-# Where a length cannot be read: MP3 at 128 kbit/s.
-BYTES_PER_SECOND = 16_000
-SHORTEST = 0.1
 
 
 async def transcribe(request: TranscriptionRequest) -> TranscriptionAnswer:
     """The sentences with the times of segments, and of words where they are wanted."""
     await obey(f"{request.filename}\n{request.prompt or ''}", "prompt")
-    duration = round(max(SHORTEST, _duration(request.audio)), 3)
-    words = _spread(" ".join(SENTENCES).split(), duration)
+    text = "".join(SENTENCES)
+    words = _spread(text.split(), request.seconds)
     segments, first = [], 0
     for sentence in SENTENCES:
         last = first + len(sentence.split()) - 1
         segments.append(Segment(text=sentence, start=words[first].start, end=words[last].end))
         first = last + 1
     return TranscriptionAnswer(
-        text=" ".join(SENTENCES),
-        language=request.language or "en",
-        duration=duration,
+        text=text,
+        language=language_name(request.language or "en"),
+        duration=request.seconds,
         segments=segments,
         words=words if request.words else [],
-        usage=Usage(seconds=duration),
+        usage=Usage(seconds=request.seconds),
     )
+
+
+async def stream(request: TranscriptionRequest) -> AsyncGenerator[Segment | TranscriptionAnswer, None]:
+    """A segment for each sentence, then the whole answer."""
+    answer = await transcribe(request)
+    for segment in answer.segments:
+        yield segment
+    yield answer
 
 
 def _spread(words: list[str], duration: float) -> list[SpokenWord]:
@@ -43,17 +49,3 @@ def _spread(words: list[str], duration: float) -> list[SpokenWord]:
         letters += len(word)
         spoken.append(SpokenWord(word=word, start=round(start, 3), end=round(letters / total * duration, 3)))
     return spoken
-
-
-def _duration(audio: bytes) -> float:
-    """Seconds: from a WAV's header, else estimated from its size."""
-    if audio[:4] != b"RIFF":
-        return len(audio) / BYTES_PER_SECOND
-    try:
-        with wave.open(io.BytesIO(audio)) as recording:
-            width = recording.getsampwidth() * recording.getnchannels()
-            # A header written before the recording ended may promise more than there is.
-            frames = min(recording.getnframes(), len(audio) // width)
-            return frames / recording.getframerate()
-    except (wave.Error, EOFError, ZeroDivisionError):
-        return len(audio) / BYTES_PER_SECOND
