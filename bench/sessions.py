@@ -103,10 +103,10 @@ class Gateway:
 
 
 class Conversation:
-    """Its first turn is about 950 tokens long, the second adds about 25."""
+    """Its first turn is about 1,000 tokens long, the second adds about 25."""
 
     def __init__(self, gateway: Gateway, seed: int) -> None:
-        story = " ".join(random.Random(seed).choices(VOCABULARY.split(), k=700))
+        story = " ".join(random.Random(seed).choices(VOCABULARY.split(), k=930))
         self._gateway = gateway
         self._messages = [{"role": "user", "content": f"Remember these words. {story}. How many animals are there?"}]
         self.cookie = ""

@@ -5,10 +5,11 @@ Belongs here: facts about models. Does not: whether a provider is configured (ga
 """
 
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from django.conf import settings
-from msgspec import Struct
+from django.core.signals import setting_changed
 
 from gateway.catalog.loader import CatalogError, load_catalogue
 from gateway.catalog.schema import Model
@@ -16,16 +17,6 @@ from gateway.catalog.selfhosted import read_models
 from gateway.errors import ModelNotFound
 
 __all__ = ["CatalogError", "Model", "aliases_of", "get_model", "list_models", "resolve_alias"]
-
-
-class _Known(Struct):
-    """The models of the pools that `made_of`, the setting's value, names."""
-
-    models: dict[str, Model]
-    made_of: Any = None
-
-
-_known = _Known({})
 
 
 def get_model(name: str) -> Model:
@@ -44,15 +35,7 @@ def resolve_alias(name: str) -> str:
     one model to another. What it names may be an alias of the catalogue. The operator's own models, with their
     aliases, come before those of the catalogue.
     """
-    name = settings.MODEL_ALIASES.get(name, name)
-    own = selfhosted_models()
-    if own:
-        if name in own:
-            return name
-        for model in own.values():
-            if name in model.aliases:
-                return model.id
-    return load_catalogue().aliases.get(name, name)
+    return _ids().get(name, name)
 
 
 def list_models() -> list[Model]:
@@ -67,12 +50,29 @@ def aliases_of(model: Model) -> list[str]:
     return sorted(name for name in names if name != model.id and resolve_alias(name) == model.id)
 
 
+@cache
 def selfhosted_models() -> dict[str, Model]:
     """The models of `SELFHOSTED_POOLS`, by id. Raises `PoolsError` where the setting is faulty."""
-    if _known.made_of is not settings.SELFHOSTED_POOLS:
-        _known.models = read_models(settings.SELFHOSTED_POOLS)
-        _known.made_of = settings.SELFHOSTED_POOLS
-    return _known.models
+    return read_models(settings.SELFHOSTED_POOLS)
+
+
+@cache
+def _ids() -> dict[str, str]:
+    """What each alias stands for."""
+    own = selfhosted_models()
+    ids = load_catalogue().aliases | {alias: model.id for model in own.values() for alias in model.aliases}
+    ids = {alias: model_id for alias, model_id in ids.items() if alias not in own}
+    return ids | {alias: ids.get(name, name) for alias, name in settings.MODEL_ALIASES.items()}
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting in ("SELFHOSTED_POOLS", "MODEL_ALIASES"):
+        selfhosted_models.cache_clear()
+        _ids.cache_clear()
+
+
+# Settings change under test alone; looking each time whether they did would cost every call.
+setting_changed.connect(_forget)
 
 
 def _not_found(name: str) -> str:

@@ -4,10 +4,11 @@ Belongs here: the replicas of `SELFHOSTED_POOLS` and of the engine, their health
 format (gateway.providers), whose session is where (gateway.sessions).
 """
 
+from functools import cache
 from typing import Any
 
 from django.conf import settings
-from msgspec import Struct
+from django.core.signals import setting_changed
 
 from gateway.pools.pool import Pool
 from gateway.pools.replica import Health, Replica
@@ -15,16 +16,6 @@ from gateway.pools.replica import Health, Replica
 __all__ = ["Health", "Pool", "Replica", "find_pool", "list_pools"]
 
 ENGINE = "engine"
-
-
-class _Known(Struct):
-    """The pools that were made of these settings."""
-
-    pools: dict[str, Pool]
-    made_of: tuple[Any, str, bool] | None = None
-
-
-_known = _Known({})
 
 
 def list_pools() -> list[Pool]:
@@ -36,20 +27,8 @@ def find_pool(name: str) -> Pool | None:
     return _pools().get(name)
 
 
+@cache
 def _pools() -> dict[str, Pool]:
-    made_of = _known.made_of
-    if (
-        made_of is None
-        or made_of[0] is not settings.SELFHOSTED_POOLS
-        or made_of[1] != settings.ENGINE_URL
-        or made_of[2] != settings.ENGINE_IS_IMPLIED
-    ):
-        _known.pools = _make()
-        _known.made_of = (settings.SELFHOSTED_POOLS, settings.ENGINE_URL, settings.ENGINE_IS_IMPLIED)
-    return _known.pools
-
-
-def _make() -> dict[str, Pool]:
     replica = Replica(ENGINE, f"{settings.ENGINE_URL}/v1")
     engine = Pool(ENGINE, (replica,), implied=settings.ENGINE_IS_IMPLIED, strict=True)
     pools = {ENGINE: engine}
@@ -57,3 +36,12 @@ def _make() -> dict[str, Pool]:
         urls = dict.fromkeys(url.rstrip("/") for url in pool["replicas"])
         pools[name] = Pool(name, tuple(Replica(name, url, pool.get("api_key", "")) for url in urls))
     return pools
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting in ("SELFHOSTED_POOLS", "ENGINE_URL", "ENGINE_IS_IMPLIED"):
+        _pools.cache_clear()
+
+
+# Settings change under test alone; looking each time whether they did would cost every call.
+setting_changed.connect(_forget)
