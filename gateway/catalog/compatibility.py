@@ -12,6 +12,7 @@ from gateway.catalog.openai_parameters import (
     CHAT_PARTS,
     EMBEDDING_BASIC,
     EMBEDDING_OPTIONAL,
+    SERVERS_OWN,
     TRANSCRIPTION_BASIC,
     TRANSCRIPTION_OPTIONAL,
 )
@@ -89,11 +90,13 @@ CHAT_NOTES = {
     "stop": "Up to four texts.",
     "top_logprobs": "With `logprobs`.",
     "tools": "By force: with `tool_choice` `required` or a function's name, and functions alone. Also `none`.",
-    "image_url": "A part of a message.",
+    "image_url": "A part of a message. A pool's server is given data URIs alone, unless the model's entry says "
+    "`image_urls`: it would fetch an address from inside the operator's network.",
     "input_audio": "A part of a message.",
     "file": "A part of a message.",
     "refusal": "A part of a message.",
 }
+CHAT_NOTES |= dict.fromkeys(SERVERS_OWN, "Of a server's own: the gateway decides it.")
 EMBEDDING_NOTES = {
     "input": "Arrays of tokens count in OpenAI's vocabularies. LangChain sends texts with "
     "`check_embedding_ctx_length=False`.",
@@ -118,7 +121,7 @@ def compatibility(models: Iterable[Model], pool_models: Iterable[Model], aliases
     ]
     page += [ALIASES_END, "### /chat/completions\n\n"]
     chats = {_heading(model): model.chat for model in models if model.chat}
-    page += _parameters((*CHAT_BASIC, *CHAT_OPTIONAL, *CHAT_PARTS), chats, _chat, CHAT_NOTES)
+    page += _parameters((*CHAT_BASIC, *CHAT_OPTIONAL, *CHAT_PARTS, *SERVERS_OWN), chats, _chat, CHAT_NOTES)
     page += ["\n### /embeddings\n\n"]
     embeddings = {_heading(model): model.embedding for model in models if model.embedding}
     page += _parameters((*EMBEDDING_BASIC, *EMBEDDING_OPTIONAL), embeddings, _embedding, EMBEDDING_NOTES)

@@ -38,6 +38,18 @@ CHAT_OPTIONAL = (
     "verbosity",
     "web_search_options",
 )
+# Fields of llama.cpp's, vLLM's and SGLang's own that decide what the gateway has decided: how much is written, how
+# often, where, and before whom. They would pass the limits and the price by. A model of one's own servers ignores them.
+SERVERS_OWN = (
+    "best_of",
+    "cache_prompt",
+    "id_slot",
+    "kv_transfer_params",
+    "n_cmpl",
+    "n_predict",
+    "priority",
+    "use_beam_search",
+)
 # What a message's content may hold besides text.
 CHAT_PARTS = ("image_url", "input_audio", "file", "refusal")
 EMBEDDING_BASIC = ("input", "model", "encoding_format")

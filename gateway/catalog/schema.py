@@ -16,6 +16,7 @@ from gateway.catalog.openai_parameters import (
     CHAT_OPTIONAL,
     CHAT_PARTS,
     EMBEDDING_OPTIONAL,
+    SERVERS_OWN,
     TRANSCRIPTION_OPTIONAL,
     check_lists,
 )
@@ -62,6 +63,8 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     # From the lowest `above` to the highest.
     long_context: tuple[LongContext, ...] = ()
     vision: bool = False
+    # A picture may come as an address, which the server fetches itself; otherwise as a data URI alone.
+    image_urls: bool = True
     tools: bool = True
     # A tool can be forced by `tool_choice` (required, or named), though the model does not choose one by itself.
     forced_tools: bool = False
@@ -81,7 +84,7 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     ignores: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_lists(self.refuses, self.ignores, CHAT_OPTIONAL + CHAT_PARTS)
+        check_lists(self.refuses, self.ignores, CHAT_OPTIONAL + CHAT_PARTS + SERVERS_OWN)
         if self.tools and self.forced_tools:
             raise ValueError("`forced_tools` is for a model without `tools`")
         if not 0 < self.max_output <= self.context:
@@ -107,7 +110,7 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     @cached_property
     def takes_everything(self) -> bool:
         """Whether there is nothing in OpenAI's API that the model lacks."""
-        return self.tools and self.vision and self.max_n == 128 and not self.refuses
+        return self.tools and self.vision and self.image_urls and self.max_n == 128 and not self.refuses
 
 
 class EmbeddingSpec(Struct, frozen=True, forbid_unknown_fields=True):

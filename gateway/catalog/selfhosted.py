@@ -12,11 +12,20 @@ from typing import Any
 
 import msgspec
 
+from gateway.catalog.openai_parameters import SERVERS_OWN
 from gateway.catalog.schema import ChatSpec, EmbeddingSpec, Model, TranscriptionSpec
 
 # What a model of a pool is unless it says otherwise. Prices of tokens are 0: `credits` covers a whole request.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "chat": {"context": 131_072, "max_output": 131_072, "input_usd": 0, "output_usd": 0, "vision": True},
+    "chat": {
+        "context": 131_072,
+        "max_output": 131_072,
+        "input_usd": 0,
+        "output_usd": 0,
+        "vision": True,
+        # Servers of one's own would fetch them from inside one's own network.
+        "image_urls": False,
+    },
     "embedding": {"dimensions": 1024},
     "transcription": {"words": True},
 }
@@ -66,6 +75,8 @@ def _model(pool: str, model_id: str, row: Any) -> Model:
     spec = {**DEFAULTS[kind], **{key: row.pop(key) for key in list(row) if key in fields}}
     if kind == "chat":
         spec["max_output"] = min(spec["max_output"], spec["context"])
+        named = spec.get("ignores", ())
+        spec["ignores"] = [*named, *(name for name in SERVERS_OWN if name not in named)]
     model = {
         "description": f"{row['upstream']}, on servers of the operator's own.",
         "created": date(2026, 1, 1),

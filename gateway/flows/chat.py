@@ -87,7 +87,7 @@ class _Opened(Struct):
 
 async def _open(deployment: Deployment, request: ChatRequest) -> _Opened:
     chunks = _provider(deployment).stream_chat(deployment, request)
-    delivery = Delivery(request)
+    delivery = Delivery(request, recounts=deployment.replica is not None and request.n > 1)
     try:
         async for payloads in chunks:
             if first := delivery.take(payloads):

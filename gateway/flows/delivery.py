@@ -9,7 +9,7 @@ from msgspec import Struct
 from billing.amounts import credits_number
 from gateway.errors import ProviderError, ProviderFault
 from gateway.pricing import estimate_tokens
-from gateway.tokens import read_usage
+from gateway.tokens import count_choices, read_usage
 from gateway.types import ChatRequest, Usage
 
 
@@ -39,10 +39,12 @@ class Delivery:
     """Reads the chunks' usage, counts their text, renames their model.
 
     Chunks are passed on as the bytes that came; only the model's name in them is replaced by the one asked for.
+    `recounts`: the provider's count of several answers is not taken for granted.
     """
 
-    def __init__(self, request: ChatRequest) -> None:
+    def __init__(self, request: ChatRequest, *, recounts: bool = False) -> None:
         self._request = request
+        self._recounts = recounts
         self._name = msgspec.json.encode(request.model)
         self._reported: Usage | None = None
         self._usage: dict[str, Any] = {}  # as the provider wrote it
@@ -81,9 +83,11 @@ class Delivery:
     @property
     def usage(self) -> Usage:
         """The provider's count; where it told none, ours: UTF-8 bytes / 3, rounded up."""
-        if self._reported is not None:
+        if self._reported is None:
+            return Usage(self._request.input_tokens, estimate_tokens(self._text_bytes), reported=False)
+        if not self._recounts:
             return self._reported
-        return Usage(self._request.input_tokens, estimate_tokens(self._text_bytes), reported=False)
+        return count_choices(self._reported, estimate_tokens(self._text_bytes))
 
     def usage_chunk(self, usage: Usage, charged: int) -> bytes:
         """The last chunk of a stream whose client asked for usage: what came with it, and the `credits` charged."""

@@ -90,9 +90,8 @@ async def _ask(pool: Pool, replica: Replica) -> None:
             health = await _ask_health(replica)
     except (TimeoutError, ProviderError) as error:
         kind = error.kind if isinstance(error, ProviderError) else ProviderFault.TIMEOUT
-        # One that works for us may be too busy to say so.
-        if pool.is_expected and not (kind is ProviderFault.TIMEOUT and replica.in_flight):
-            replica.note_failure(kind)
+        if pool.is_expected:
+            replica.note_failure(kind)  # silence counts like an answer that did not come
         return
     if health is Health.UP or health is None:
         try:

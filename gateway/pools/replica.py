@@ -35,7 +35,8 @@ def hide_password(url: str) -> str:
 
 
 # What says something of the server rather than of the request.
-_FAULTS_OF_ANSWERS = frozenset({ProviderFault.OVERLOADED, ProviderFault.TIMEOUT, ProviderFault.BROKEN})
+# Not that it is busy: who says so is alive, and keeps the state of its sessions.
+_FAULTS_OF_ANSWERS = frozenset({ProviderFault.TIMEOUT, ProviderFault.BROKEN})
 
 
 class Replica:
@@ -111,12 +112,16 @@ class Replica:
                 self.note_health(Health.DOWN)
 
     def note_health(self, health: Health) -> None:
-        """What its health endpoint says, or the lack of a connection."""
+        """What its health endpoint says, or the lack of a connection.
+
+        It does not forgive what requests have shown: a model can be broken behind a health page that is well. Only
+        after a rest a server gets another chance.
+        """
         if health is Health.DOWN:
             self._rests_until = monotonic() + REST
-        elif self._failures >= FAILURES and monotonic() < self._rests_until:
-            return
-        else:
+        elif self._failures >= FAILURES:
+            if monotonic() < self._rests_until:
+                return
             self._failures = 0
         self._change(health)
 

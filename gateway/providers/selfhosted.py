@@ -34,6 +34,7 @@ class SelfHosted:
         with _at_work(deployment):
             async with aclosing(self._openai.stream_chat(deployment, request)) as chunks:
                 async for together in chunks:
+                    _note_answer(deployment)
                     yield together
 
     async def embed(self, deployment: Deployment, request: EmbeddingRequest) -> EmbeddingAnswer:
@@ -50,6 +51,7 @@ class SelfHosted:
         with _at_work(deployment):
             async with aclosing(self._openai.stream_transcription(deployment, request)) as parts:
                 async for part in parts:
+                    _note_answer(deployment)
                     yield part
 
 
@@ -65,3 +67,9 @@ def _at_work(deployment: Deployment) -> Iterator[None]:
             raise
         else:
             replica.note_success()
+
+
+def _note_answer(deployment: Deployment) -> None:
+    """A stream counts from its first words: whoever reads it need not read it to its end."""
+    assert deployment.replica is not None, "a pool's deployments name their replica"
+    deployment.replica.note_success()

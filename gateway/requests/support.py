@@ -91,8 +91,11 @@ def _lacking_part(spec: ChatSpec, messages: list[dict[str, Any]]) -> str | None:
         if isinstance(content, list):
             for position, part in enumerate(content):
                 kind = part["type"]
+                where = f"messages[{index}].content[{position}].{kind}"
                 if kind in spec.refuses or (kind == "image_url" and not spec.vision):
-                    return f"messages[{index}].content[{position}].{kind}"
+                    return where
+                if kind == "image_url" and not spec.image_urls and part["image_url"]["url"][:5].lower() != "data:":
+                    return f"{where}.url"
     return None
 
 

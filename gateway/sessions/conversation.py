@@ -19,9 +19,11 @@ import msgspec
 from django.conf import settings
 
 from gateway.call import Call
+from gateway.catalog.schema import Model
 from gateway.errors import ContextLengthExceeded, InvalidValue, Overloaded, SessionBusy
 from gateway.providers.base import Deployment
 from gateway.requests.chat import estimate_messages
+from gateway.requests.support import check_support
 from gateway.sessions import current_store
 from gateway.sessions.reply import join_reply, read_reply
 from gateway.sessions.store import Messages, StoreUnavailable
@@ -65,7 +67,8 @@ def conversation(call: Call, request: ChatRequest, deployments: list[Deployment]
     """A block that answers one turn; of a conversation, if `request` is `ark_stateful`.
 
     Raises `InvalidValue` where no conversation can be kept. Entering the block raises `SessionBusy` during another
-    turn, `ContextLengthExceeded` beyond our bounds, `Overloaded` where the store is away; nothing has been held then.
+    turn, `ContextLengthExceeded` beyond our bounds, `InvalidValue` where the model does not take what was said before,
+    `Overloaded` where the store is away; nothing has been held then.
     """
     if not request.stateful:
         return _LONE_TURN
@@ -81,15 +84,16 @@ def conversation(call: Call, request: ChatRequest, deployments: list[Deployment]
             "and send the whole conversation.",
             param="ark_stateful",
         )
-    return StatefulTurn(call, request)
+    return StatefulTurn(call, request, first.model)
 
 
 class StatefulTurn(Turn):
     """One turn of a conversation. Its session is locked from the block's beginning to its end."""
 
-    def __init__(self, call: Call, request: ChatRequest) -> None:
+    def __init__(self, call: Call, request: ChatRequest, model: Model) -> None:
         self._call = call
         self._request = request
+        self._model = model
         self._owner = call.caller.user_id
         self._store = current_store()
         self._session_id = ""
@@ -160,6 +164,8 @@ class StatefulTurn(Turn):
             )
         request.messages = messages
         request.input_tokens += estimate_messages(recalled)
+        # What was said before may have been said to a model that can do more.
+        check_support(self._model, request)
 
     async def _keep(self) -> None:
         """Adds the turn to the conversation. The answer stands whatever becomes of this."""
@@ -173,7 +179,7 @@ class StatefulTurn(Turn):
             except StoreUnavailable:
                 kept = False
         if not kept:
-            logger.warning("%s: this turn of session %s is not kept", self._call.request_id, self._session_id)
+            logger.warning("%s: this turn of its session is not kept", self._call.request_id)
 
     async def _unlock(self) -> None:
         # A client that leaves now does not lock itself out.

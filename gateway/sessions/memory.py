@@ -1,7 +1,7 @@
 """The sessions of one process, in its memory. They end with it."""
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from time import time
 
 import msgspec
@@ -21,8 +21,10 @@ from gateway.sessions.store import (
     Sessions,
 )
 
-# Bytes of all conversations together, as JSON: what a small machine can spare beside a model.
+# Bytes of all conversations together, as JSON: what a small machine can spare beside a model. One owner's share of
+# them is bounded, so that nobody can end those of all others.
 CONVERSATIONS_BYTES = 64 * 1024 * 1024
+OWNERS_SHARE = 4
 
 Key = tuple[int, str]  # owner, session's id
 Place = tuple[str, str]  # pool, replica's URL
@@ -44,6 +46,7 @@ class MemoryStore:
         self._slots: dict[Place, dict[int, Key]] = {}
         self._conversations: OrderedDict[Key, bytes] = OrderedDict()
         self._conversations_bytes = 0
+        self._owners_bytes: Counter[int] = Counter()
         self._turns: dict[Key, bool] = {}  # under way; whether their session was removed meanwhile
 
     async def find(self, owner: int, session_id: str) -> Session | None:
@@ -57,6 +60,8 @@ class MemoryStore:
         with self._guard:
             self._end_idle()
             key = (session.owner, session.id)
+            if self._turns.get(key):
+                return
             self._ended.pop(key, None)
             kept = self._live.get(key)
             if kept is None:
@@ -74,13 +79,13 @@ class MemoryStore:
         with self._guard:
             self._end_idle()
             key = (owner, session_id)
-            was_live = key in self._live
-            if was_live:
+            was_there = key in self._live or self._turns.get(key) is False
+            if key in self._live:
                 self._end(key)
             self._ended.pop(key, None)
             if key in self._turns:
                 self._turns[key] = True
-            return was_live
+            return was_there
 
     async def list(self, owner: int) -> Sessions:
         with self._guard:
@@ -121,8 +126,8 @@ class MemoryStore:
         return msgspec.json.decode(kept, type=Messages)
 
     async def write_conversation(self, owner: int, session_id: str, messages: Messages) -> bool:
-        """As everywhere. Beyond `CONVERSATIONS_BYTES` the session ends whose conversation was used least recently:
-        its client shall be told, rather than wonder at an answer that remembers nothing."""
+        """As everywhere. Beyond the bounds of bytes the session ends whose conversation was used least recently: its
+        client shall be told, rather than wonder at an answer that remembers nothing."""
         encoded = msgspec.json.encode(messages)
         with self._guard:
             self._end_idle()
@@ -135,8 +140,11 @@ class MemoryStore:
             self._drop_conversation(key)
             self._conversations[key] = encoded
             self._conversations_bytes += len(encoded)
+            self._owners_bytes[owner] += len(encoded)
             session.messages, session.used = len(messages), time()
             self._touch(key, session)
+            while self._owners_bytes[owner] > CONVERSATIONS_BYTES // OWNERS_SHARE:
+                self._end(next(key for key in self._conversations if key[0] == owner))
             while self._conversations_bytes > CONVERSATIONS_BYTES:
                 self._end(next(iter(self._conversations)))
             return key in self._live
@@ -215,7 +223,11 @@ class MemoryStore:
                 del self._ended[key]
 
     def _drop_conversation(self, key: Key) -> None:
-        self._conversations_bytes -= len(self._conversations.pop(key, b""))
+        size = len(self._conversations.pop(key, b""))
+        self._conversations_bytes -= size
+        self._owners_bytes[key[0]] -= size
+        if not self._owners_bytes[key[0]]:
+            del self._owners_bytes[key[0]]
 
 
 def _copy(session: Session) -> Session:

@@ -120,6 +120,9 @@ local verbs = {}
 
 function verbs.save()
   local member = given.member
+  if string.sub(redis.call('GET', key('session-lock', member)) or '', -1) == '!' then
+    return
+  end
   if not is_live(member) then
     forget(member)
   end
@@ -145,10 +148,12 @@ function verbs.remove()
   local was_live = is_live(member)
   forget(member)
   local lock = key('session-lock', member)
-  if redis.call('EXISTS', lock) == 1 then
+  local token = redis.call('GET', lock)
+  local is_begun = token and string.sub(token, -1) ~= '!'
+  if is_begun then
     redis.call('APPEND', lock, '!')
   end
-  return was_live and 1 or 0
+  return (was_live or is_begun) and 1 or 0
 end
 
 function verbs.list()

@@ -109,6 +109,8 @@ class SharedStore:
 
     async def lock(self, owner: int, session_id: str) -> bool:
         member, token = _member(owner, session_id), secrets.token_hex(8)
+        if member in self._tokens:
+            return False  # also where Redis has lost the lock of that turn
         name = f"{PREFIX}session-lock:{member}"
         try:
             taken = await self._ask(lambda: self._redis.set(name, token, nx=True, ex=LEASE_SECONDS))

@@ -71,6 +71,41 @@ def text_of(response: httpx.Response) -> str:
     return "".join(choice["delta"].get("content", "") for block in blocks for choice in json.loads(block)["choices"])
 
 
+OWN_FIELDS = {
+    "n_predict": 9999,
+    "n_cmpl": 4,
+    "id_slot": 1,
+    "cache_prompt": False,
+    "best_of": 8,
+    "use_beam_search": True,
+    "priority": -1,
+    "kv_transfer_params": {},
+}
+
+
+def test_what_the_gateway_decides_is_not_for_the_client_to_decide(http, alice, pair) -> None:
+    """How much is written, how often, where: a server's own names for it would pass the price by."""
+    response = chat(http, alice, max_tokens=5, seed=1, **OWN_FIELDS)
+    assert response.status_code == 200, response.text
+    sent = pair[0].requests[-1].body
+    assert (sent["max_tokens"], sent["seed"]) == (5, 1)
+    assert not OWN_FIELDS.keys() & sent.keys()
+    ignored = response.headers["x-arkroute-ignored-params"].split(", ")
+    assert sorted(ignored) == sorted(name for name in OWN_FIELDS if OWN_FIELDS[name])
+
+
+def test_several_answers_are_all_counted_though_the_server_counts_one(http, alice, pair, settings) -> None:
+    """As llama.cpp does."""
+    models = settings.SELFHOSTED_POOLS["gpus"]["models"]
+    models[CHAT] |= {"input_usd": 0, "output_usd": 2000, "max_output": 10_000}
+    settings.SELFHOSTED_POOLS = {**settings.SELFHOSTED_POOLS}
+    answer = "word " * 3000
+    for replica in pair:
+        replica.behaviour = Behaviour(reply=answer, completion_tokens=900)
+    receipt = Receipt.objects.get(pk=chat(http, alice, n=4).headers["x-request-id"])
+    assert receipt.usage["output_tokens"] > 3 * 900
+
+
 def wait_until(condition: Callable[[], object]) -> None:
     deadline = monotonic() + 10
     while not condition():

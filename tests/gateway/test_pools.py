@@ -143,19 +143,18 @@ async def test_nobody_waits_long_for_a_silent_server(pool_of, monkeypatch) -> No
     await close_pools()
 
 
-async def test_silence_again_and_again_means_down_unless_it_works_for_us(pool_of, monkeypatch) -> None:
+async def test_silence_again_and_again_means_down_even_while_requests_wait_there(pool_of, monkeypatch) -> None:
     monkeypatch.setattr(health, "PATIENCE", 0.02)
     monkeypatch.setattr(health, "OTHER_INTERVAL", 0)
     silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     pool = pool_of(f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/v1")
     (replica,) = pool.replicas
     with replica.working():
-        for _ in range(4):
+        for _ in range(2):
             await health.look_at(pool)
         assert replica.health is Health.UNKNOWN
-    for _ in range(3):
         await health.look_at(pool)
-    assert replica.health is Health.DOWN
+        assert replica.health is Health.DOWN
     silent.close()
     await close_pools()
 
@@ -204,6 +203,25 @@ def test_answers_that_fail_again_and_again_mean_down_whatever_its_health_page_sa
         assert replica.is_usable, "after a rest it gets another chance"
         look_again(pool)
         assert replica.health is Health.UP
+
+
+def test_a_health_page_does_not_forgive_what_requests_have_shown(pool_of) -> None:
+    with FakeReplica() as server:
+        pool = pool_of(server)
+        run(health.look_first(pool))
+        (replica,) = pool.replicas
+        for _ in range(replica_module.FAILURES):
+            replica.note_failure(ProviderFault.BROKEN)
+            look_again(pool)
+        assert replica.health is Health.DOWN
+
+
+def test_who_says_that_it_is_busy_is_alive(pool_of) -> None:
+    (replica,) = pool_of(NOBODY).replicas
+    replica.note_success()
+    for _ in range(10):
+        replica.note_failure(ProviderFault.OVERLOADED)
+    assert replica.is_usable
 
 
 def test_one_good_answer_forgives_failures(pool_of) -> None:

@@ -273,13 +273,22 @@ async def test_a_turn_cannot_write_back_what_was_removed_meanwhile(store, clock)
     assert await store.lock(ALICE, "a")
     await store.remove(ALICE, "a")
     await use(store, clock, "a")  # its answer has begun
+    assert await store.list(ALICE) == []
     assert not await store.write_conversation(ALICE, "a", HELLO)
     assert await store.read_conversation(ALICE, "a") == []
+    assert not await store.remove(ALICE, "a")
     assert not await store.lock(ALICE, "a")
     await store.tidy()
     await store.unlock(ALICE, "a")
     assert await store.lock(ALICE, "a")
+    await use(store, clock, "a")
     assert await store.write_conversation(ALICE, "a", HELLO)
+
+
+async def test_a_session_whose_first_turn_is_under_way_can_be_removed(store, clock):
+    assert await store.lock(ALICE, "a")
+    assert await store.remove(ALICE, "a")
+    assert not await store.remove(ALICE, "a")
 
 
 async def test_a_turn_may_take_longer_than_a_session_lives_unused(store, clock):
@@ -404,8 +413,22 @@ async def test_in_memory_an_ended_session_is_forgotten_after_a_day(clock):
     assert await store.find(ALICE, "a") is None
 
 
+async def test_in_memory_nobody_ends_the_conversations_of_others(clock, monkeypatch):
+    monkeypatch.setattr(memory, "CONVERSATIONS_BYTES", 20_000)
+    store = MemoryStore()
+    long = [{"role": "user", "content": "x" * 2000}]
+    await use(store, clock, "a")
+    await store.write_conversation(ALICE, "a", long)
+    for number in range(20):
+        await use(store, clock, str(number), owner=BOB)
+        assert await store.write_conversation(BOB, str(number), long)
+    assert await store.read_conversation(ALICE, "a") == long
+    assert len(await ids(store, owner=BOB)) == 2
+
+
 async def test_in_memory_a_session_ends_whose_conversation_has_no_room(clock, monkeypatch):
     monkeypatch.setattr(memory, "CONVERSATIONS_BYTES", 5000)
+    monkeypatch.setattr(memory, "OWNERS_SHARE", 1)
     store = MemoryStore()
     long = [{"role": "user", "content": "x" * 2000}]
     for session_id in ("a", "b", "a"):

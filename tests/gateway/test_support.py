@@ -19,7 +19,7 @@ from gateway.types import ChatRequest, EmbeddingRequest, TranscriptionRequest
 ENGINE = "smollm2-135m-instruct"
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 GRAMMAR = {"type": "custom", "custom": {"name": "sql"}}
-PICTURE = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 
 
 def chat(model: str = ENGINE, **fields: Any) -> ChatRequest:
@@ -200,6 +200,9 @@ def test_a_pools_model_takes_everything_unless_its_entry_says_otherwise():
     assert lacks(pool_model(tools=False), chat("m", **{**body, "tool_choice": "required"})) == "tools"
     assert lacks(pool_model(vision=False), chat("m", **body)) == "messages[0].content[0].image_url"
     assert lacks(pool_model(max_n=1), chat("m", **body)) == "n"
+    body["messages"][0]["content"][0] = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+    assert lacks(pool_model(), chat("m", **body)) == "messages[0].content[0].image_url.url"
+    assert lacks(pool_model(image_urls=True), chat("m", **body)) is None
     assert lacks(pool_model(refuses=["logit_bias"]), chat("m", logit_bias={"5": 1})) == "logit_bias"
     assert ignored_params(pool_model(ignores=["seed"]), chat("m", seed=5)) == ["seed"]
 

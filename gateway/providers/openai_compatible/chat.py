@@ -10,7 +10,7 @@ from gateway.pricing import estimate_tokens
 from gateway.providers.base import Deployment
 from gateway.providers.openai_compatible.wire import JSON, OUR_FIELDS, decode, expect_stream, fetch, send
 from gateway.providers.sse import EventReader
-from gateway.tokens import read_usage
+from gateway.tokens import count_choices, read_usage
 from gateway.types import ChatAnswer, ChatRequest, Usage
 
 
@@ -25,6 +25,8 @@ async def complete(deployment: Deployment, request: ChatRequest) -> ChatAnswer:
     usage = read_usage(answer.get("usage"))
     if usage is None:
         usage = Usage(request.input_tokens, _count_output(choices), reported=False)
+    elif deployment.replica is not None and len(choices) > 1:
+        usage = count_choices(usage, _count_output(choices))
     return ChatAnswer(answer, usage)
 
 
