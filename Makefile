@@ -80,7 +80,7 @@ $(VENV)/.packages: requirements.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.packages-local: requirements-local.txt requirements.txt $(VENV)/.packages | $(VENV)/bin/python
-	@echo '→ packages for speech (some 430 MB on disk; LOCAL_AUDIO=0 leaves them out)'
+	@echo '→ packages for speech (some 260 MB on disk; LOCAL_AUDIO=0 leaves them out)'
 	@$(call PIP_INSTALL,requirements-local.txt)
 	@touch $@
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info
+from django.core.checks import CheckMessage, Error, Info, Warning
 
 from gateway.catalog import resolve_alias, selfhosted_models
 from gateway.catalog.loader import CatalogError, load_catalogue
@@ -77,4 +78,10 @@ def _check_pools(providers: set[str]) -> Iterator[CheckMessage]:
                     f"SELFHOSTED_POOLS: the address {hide_password(url)} of pool `{name}` carries a password.",
                     hint="It is not sent. Put what the server wants as a Bearer token into `api_key`.",
                     id="gateway.E007",
+                )
+            elif not urlsplit(url).path.strip("/"):
+                yield Warning(
+                    f"SELFHOSTED_POOLS: the address {url} of pool `{name}` has no path.",
+                    hint=f"Most servers have their API at {url.rstrip('/')}/v1.",
+                    id="gateway.W001",
                 )

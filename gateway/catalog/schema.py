@@ -76,6 +76,8 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     api: Literal["chat_completions", "responses"] = "chat_completions"
     # Sent where the client asks for no effort of its own.
     reasoning_effort: str | None = None
+    # Sent where the client names no limit: some small models never come to an end by themselves.
+    default_output: Positive | None = None
     # Sent where the client sends no system message: some small models ramble without one.
     system_prompt: str | None = None
     # Parameters of OpenAI's, and parts of a message, that the model lacks: those that would change the answer's

@@ -33,8 +33,7 @@ def check_support(model: Model, request: object) -> None:
         if request.model != model.id:
             name += f", which `{request.model}` stands for here"
         raise InvalidValue(
-            f"`{param}` is not supported by {name}{_reason(model, param)}. "
-            "Choose another model from GET /v1/models, or leave it out.",
+            f"{_refusal(model, param, name)} Choose another model from GET /v1/models, or leave it out.",
             param=param,
         )
 
@@ -144,11 +143,13 @@ def _is_sent(name: str, body: dict[str, Any]) -> bool:
     return value not in DEFAULTS.get(name, ())
 
 
-def _reason(model: Model, param: str) -> str:
-    """What follows `is not supported by <model>` in the sentence."""
+def _refusal(model: Model, param: str, name: str) -> str:
     spec = model.chat
-    if spec is not None and spec.forced_tools and param in ("tools", "tool_choice"):
-        return ": it calls a tool only where `tool_choice` is `required` or names a function of `tools`"
     if spec is not None and param == "n":
-        return f" above {spec.max_n}"
-    return ""
+        return f"`n` is at most {spec.max_n} for {name}."
+    reason = ""
+    if spec is not None and spec.forced_tools and param in ("tools", "tool_choice"):
+        reason = ": it calls a tool only where `tool_choice` is `required` or names a function of `tools`"
+    if param.endswith(".url"):
+        reason = ": send the picture as a data URI"
+    return f"`{param}` is not supported by {name}{reason}."

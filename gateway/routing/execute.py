@@ -33,7 +33,7 @@ _REFUSED_AT_THE_DOOR = frozenset({ProviderFault.UNREACHABLE, ProviderFault.RATE_
 # Servers of one's own charge nothing for work begun in vain, so that another of them may try it, too. A timeout is not
 # repeated: the client has waited for as long as it should.
 POOL_ATTEMPTS = 3
-_ANOTHER_REPLICA_MAY = _REFUSED_AT_THE_DOOR | {ProviderFault.BROKEN}
+_ANOTHER_REPLICA_MAY = _REFUSED_AT_THE_DOOR | {ProviderFault.BROKEN, ProviderFault.AUTH}
 # Longer than this a client is better served by our 503 and its own patience. Seconds.
 _LONGEST_PAUSE = 2.0
 

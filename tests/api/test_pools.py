@@ -94,6 +94,15 @@ def test_what_the_gateway_decides_is_not_for_the_client_to_decide(http, alice, p
     assert sorted(ignored) == sorted(name for name in OWN_FIELDS if OWN_FIELDS[name])
 
 
+def test_a_server_that_writes_without_end_is_given_an_end(http, alice, pair, settings) -> None:
+    settings.SELFHOSTED_POOLS["gpus"]["models"][CHAT] |= {"default_output": 20, "max_output": 50}
+    settings.SELFHOSTED_POOLS = {**settings.SELFHOSTED_POOLS}
+    for asked in ({}, {"max_tokens": 9}, {"max_tokens": 9999}):
+        assert chat(http, alice, **asked).status_code == 200
+    sent = [one.body["max_tokens"] for replica in pair for one in replica.requests if one.method == "POST"]
+    assert sorted(sent) == [9, 20, 50]
+
+
 def test_several_answers_are_all_counted_though_the_server_counts_one(http, alice, pair, settings) -> None:
     """As llama.cpp does."""
     models = settings.SELFHOSTED_POOLS["gpus"]["models"]
@@ -224,9 +233,17 @@ def test_a_request_is_tried_three_times_at_most(http, alice, start_pool) -> None
     assert sum(replica.chats for replica in replicas) == 3
 
 
-@pytest.mark.parametrize("fault", [Behaviour(status=400), Behaviour(status=401), Behaviour(status=404)])
-def test_what_every_replica_would_refuse_is_not_tried_again(http, alice, pair, fault) -> None:
-    pair[0].behaviour = fault
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_replica_with_another_key_or_path_does_not_swallow_requests(http, alice, pair, status) -> None:
+    pair[0].behaviour = Behaviour(status=status)
+    for _ in range(4):
+        assert text_of(chat(http, alice)) == pair[1].reply
+    assert pair[0].chats == 3
+    assert known()[0].health is Health.DOWN
+
+
+def test_what_every_replica_would_refuse_is_not_tried_again(http, alice, pair) -> None:
+    pair[0].behaviour = Behaviour(status=400)
     assert chat(http, alice).is_error
     assert (pair[0].chats, pair[1].chats) == (1, 0)
     assert known()[0].health is Health.UP

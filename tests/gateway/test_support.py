@@ -113,7 +113,7 @@ def test_the_refusal_names_the_parameter_and_says_what_to_do():
     assert caught.value.param == "tools"
     assert "`smollm2-135m-instruct`, which `gpt-4o` stands for here" in caught.value.message
     assert "`tool_choice` is `required`" in caught.value.message
-    with pytest.raises(InvalidValue, match="`n` is not supported by `smollm2-135m-instruct` above 4"):
+    with pytest.raises(InvalidValue, match="`n` is at most 4 for `smollm2-135m-instruct`"):
         check_support(get_model(ENGINE), chat(n=8))
 
 

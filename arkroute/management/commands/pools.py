@@ -64,7 +64,9 @@ class Command(BaseCommand):
         drained = set(PoolReplica.objects.filter(draining=True).values_list("pool", "url"))
         pool = next(pool for pool in list_pools() if pool.name == replica.pool)
         if all((one.pool, one.url) in drained for one in pool.replicas):
-            self.stderr.write(f"It was the last one: nothing answers the models of pool `{pool.name}` now.")
+            self.stderr.write(
+                f"It was the last one: no server of pool `{pool.name}` answers now. In development stand-ins do."
+            )
 
     def _show(self) -> None:
         reported = {(row.pool, row.url): row for row in known_replicas()}
@@ -164,7 +166,8 @@ def _unlisted(lines: list[Line]) -> list[str]:
     for model in list_models():
         listed = [line.models for line in lines if line.replica.pool == model.provider]
         names = {model.upstream, f"{model.upstream}:latest"}
-        if listed and all(models is not None and names.isdisjoint(models) for models in listed):
+        strict = any(pool.strict for pool in list_pools() if pool.name == model.provider)
+        if not strict and listed and all(models is not None and names.isdisjoint(models) for models in listed):
             faults.append(
                 f"No replica of pool `{model.provider}` lists `{model.upstream}`, the upstream of `{model.id}`. "
                 "That is well where servers answer to any name, as llama.cpp does; elsewhere it is a slip."

@@ -79,8 +79,10 @@ def _body(deployment: Deployment, request: ChatRequest) -> dict[str, Any]:
     # Servers refuse both spellings together, and OpenAI's newer models the older one.
     body.pop("max_tokens", None)
     body.pop("max_completion_tokens", None)
-    if request.max_tokens is not None:
-        body[spec.max_tokens_field] = request.max_tokens
+    limit = request.max_tokens or spec.default_output
+    if limit is not None:
+        # A vendor says itself what is too much; a server of one's own would write until its context is full.
+        body[spec.max_tokens_field] = limit if deployment.replica is None else min(limit, spec.max_output)
     if deployment.slot is not None:
         # Fields of llama.cpp's own: tools/server/README.md there.
         body["id_slot"] = deployment.slot
