@@ -15,7 +15,6 @@ from api.admit import Admitted, admit
 from api.body import FORM, JSON, BodyKind, check_media_type, check_size, parse_max_credits
 from api.cookies import read_session_id
 from api.errors import error_answer, to_openai
-from api.forms import read_form
 from api.headers import EVERYWHERE, FOR_BROWSERS, call_headers, identity_headers, limit_headers, preflight_headers
 from api.sse import DONE, EventStream
 from gateway.call import Call, new_request_id
@@ -24,13 +23,14 @@ from gateway.flows import chat, embeddings, transcriptions
 from gateway.requests.chat import parse_chat
 from gateway.requests.decoding import decode_object
 from gateway.requests.embeddings import parse_embedding
+from gateway.requests.forms import parse_form
 from gateway.requests.transcriptions import parse_transcription
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = dict[bytes, bytes]
-Endpoint = Callable[["Exchange", Call, bytes], Awaitable[None]]
+Endpoint = Callable[["Exchange", Call], Awaitable[None]]
 
 _EVERYWHERE = [(name.encode(), value.encode()) for name, value in EVERYWHERE.items()]
 _FOR_BROWSERS = [(name.encode(), value.encode()) for name, value in FOR_BROWSERS.items()]
@@ -49,25 +49,38 @@ class Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.headers: Headers = dict(scope["headers"])
+        if len(self.headers) != len(scope["headers"]):
+            self._join_cookies()
         self.request_id = new_request_id()
         self.admitted: Admitted | None = None
         self.client_left = False
+        self._body = b""
         self._receive = receive
         self._send = send
+
+    def _join_cookies(self) -> None:
+        """HTTP/2 splits them into headers of their own, and not every proxy joins them. RFC 9113, section 8.2.3."""
+        if cookies := [value for name, value in self.scope["headers"] if name == b"cookie"]:
+            self.headers[b"cookie"] = b"; ".join(cookies)
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
-    async def read_body(self, kind: BodyKind) -> bytes:
-        """The whole body. Raises `RequestTooLarge`, `InvalidJSON` where it does not come, `ClientLeft`."""
+    async def read_body(self, kind: BodyKind) -> None:
+        """Receives all of it. Raises `RequestTooLarge`, `InvalidJSON` where it does not come, `ClientLeft`."""
         check_size(int(self.headers.get(b"content-length", b"0") or 0), kind)
         seconds = UPLOAD_SECONDS if kind is FORM else BODY_SECONDS
         try:
             async with asyncio.timeout(seconds):
-                return await self._receive_body(kind)
+                self._body = await self._receive_body(kind)
         except TimeoutError:
             raise InvalidJSON(f"The body did not arrive within {seconds} seconds. Send it again.") from None
+
+    def take_body(self) -> bytes:
+        """The body, once: megabytes that nobody should hold on to while a provider is waited for."""
+        body, self._body = self._body, b""
+        return body
 
     async def _receive_body(self, kind: BodyKind) -> bytes:
         message = await self._receive()
@@ -138,8 +151,8 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
             cookie_session_id=read_session_id(exchange.header(b"cookie")),
         )
         check_media_type(exchange.header(b"content-type"), route.takes)
-        body = await exchange.read_body(route.takes)
-        await _serve_unless_client_leaves(exchange, route.serve, call, body)
+        await exchange.read_body(route.takes)
+        await _serve_unless_client_leaves(exchange, route.serve, call)
     except ClientLeft:
         return
     except Exception as error:
@@ -151,7 +164,7 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
             exchange.admitted.admission.release()
 
 
-async def _serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call: Call, body: bytes) -> None:
+async def _serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call: Call) -> None:
     """Runs `serve`; when the client closes the connection it is cancelled, so that the provider is let go at once.
 
     What the cancellation means for money is the charge's to say. The connection is watched from a moment on, since
@@ -172,7 +185,7 @@ async def _serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call:
 
     timer = asyncio.get_running_loop().call_later(WATCH_AFTER, start_watching)
     try:
-        await serve(exchange, call, body)
+        await serve(exchange, call)
     except asyncio.CancelledError:
         if not exchange.client_left:
             raise
@@ -184,8 +197,8 @@ async def _serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call:
             watch.cancel()
 
 
-async def _chat_completions(exchange: Exchange, call: Call, body: bytes) -> None:
-    request = parse_chat(decode_object(body))
+async def _chat_completions(exchange: Exchange, call: Call) -> None:
+    request = parse_chat(decode_object(exchange.take_body()))
     if request.stream:
         await _stream(exchange, call, chat.stream(call, request))
     else:
@@ -193,13 +206,14 @@ async def _chat_completions(exchange: Exchange, call: Call, body: bytes) -> None
         await exchange.answer(200, answer, call_headers(call))
 
 
-async def _embeddings(exchange: Exchange, call: Call, body: bytes) -> None:
-    answer = await embeddings.embed(call, parse_embedding(decode_object(body)))
+async def _embeddings(exchange: Exchange, call: Call) -> None:
+    answer = await embeddings.embed(call, parse_embedding(decode_object(exchange.take_body())))
     await exchange.answer(200, msgspec.json.encode(answer), call_headers(call))
 
 
-async def _transcriptions(exchange: Exchange, call: Call, body: bytes) -> None:
-    asked = parse_transcription(await read_form(body, exchange.header(b"content-type") or ""))
+async def _transcriptions(exchange: Exchange, call: Call) -> None:
+    content_type = exchange.header(b"content-type") or ""
+    asked = parse_transcription(await asyncio.to_thread(parse_form, exchange.take_body(), content_type))
     if asked.stream:
         await _stream(exchange, call, transcriptions.stream(call, asked), mark=b"")
         return

@@ -42,6 +42,19 @@ def charging(call: Call, quote: Quote) -> "Charge":
     return Charge(call, quote)
 
 
+async def check_balance(call: Call, least: int) -> None:
+    """Raises `InsufficientCredits` where the caller's balance does not cover `least` millicredits.
+
+    For work that comes before the hold and is not free: nothing is held.
+    """
+    try:
+        available = (await ledger.balance(call.caller.user_id)).available
+    except ledger.AccountMissing:
+        available = 0
+    if available < least:
+        raise _insufficient(least, available)
+
+
 class Charge:
     """A hold on its way to a receipt. `held` is in millicredits: the quote's ceiling, or all that the balance has."""
 

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from arkroute.engine.exchange import Exchange, Refusal
-from arkroute.engine.forms import Form, read_form
 from arkroute.engine.speech import (
     AT_ONCE,
     Heard,
@@ -24,6 +23,8 @@ from arkroute.engine.speech import (
     TooLong,
     UnknownLanguage,
 )
+from gateway.errors import InvalidJSON
+from gateway.requests.forms import parse_form, sent_fields
 
 PATH = "/v1/audio/transcriptions"
 FORMATS = ("json", "text", "verbose_json")
@@ -56,7 +57,8 @@ class Transcriptions:
         self._present = 0
 
     async def answer(self, exchange: Exchange, content: bytes) -> None:
-        wanted = read_wanted(await asyncio.to_thread(read_form, exchange.headers.get(b"content-type", b""), content))
+        content_type = exchange.headers.get(b"content-type", b"").decode("latin-1")
+        wanted = await asyncio.to_thread(read_wanted, content, content_type)
         if self._present >= AT_ONCE + MAX_WAITING:
             message = f"{MAX_WAITING} recordings are waiting already. Try again later."
             raise Refusal(503, message, kind="server_error", code="overloaded")
@@ -91,28 +93,33 @@ class Transcriptions:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def read_wanted(form: Form) -> Wanted:
-    """Raises `Refusal` naming the field at fault."""
-    if form.file is None:
+def read_wanted(content: bytes, content_type: str) -> Wanted:
+    """What the form in `content` asks for. Raises `Refusal`, naming the field at fault."""
+    try:
+        form = parse_form(content, content_type)
+    except InvalidJSON as error:
+        raise Refusal(400, error.message) from None
+    files, fields = form.files.get("file"), sent_fields(form)
+    sent = {name: values[0] for name, values in fields.items()}
+    if not files:
         raise Refusal(400, "`file` is required: the recording.", param="file", code="missing_required_parameter")
-    format = form.field("response_format") or "json"
+    format = sent.get("response_format", "json")
     if format not in FORMATS:
         raise Refusal(400, f"`response_format` must be one of {', '.join(FORMATS)}.", param="response_format")
     try:
-        temperature = float(form.field("temperature") or 0)
+        temperature = float(sent.get("temperature", 0))
     except ValueError:
         temperature = -1
     if not 0 <= temperature <= 1:
         raise Refusal(400, "`temperature` must be a number from 0 to 1.", param="temperature")
-    granularities = form.fields("timestamp_granularities[]") + form.fields("timestamp_granularities")
     return Wanted(
-        audio=form.file,
-        language=form.field("language"),
-        prompt=form.field("prompt"),
+        audio=files[0].data,
+        language=sent.get("language"),
+        prompt=sent.get("prompt"),
         temperature=temperature or None,
         format=format,
-        words="word" in granularities,
-        stream=(form.field("stream") or "").lower() in {"true", "1"},
+        words="word" in fields.get("timestamp_granularities", ()),
+        stream=sent.get("stream", "").lower() in {"true", "1"},
     )
 
 

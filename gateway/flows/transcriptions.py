@@ -1,5 +1,6 @@
 """A transcript: measure, hold, ask, settle, answer."""
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import perf_counter
@@ -14,7 +15,7 @@ from gateway.audio import probe
 from gateway.call import Call
 from gateway.catalog import get_model
 from gateway.catalog.schema import Model
-from gateway.charge import charging
+from gateway.charge import charging, check_balance
 from gateway.errors import InvalidValue, ProviderError
 from gateway.pricing import quote_transcription
 from gateway.providers.base import Deployment, TranscriptionProvider
@@ -25,13 +26,18 @@ from gateway.routing.execute import execute, explain, note_failure
 from gateway.transcripts import render, usage
 from gateway.types import Segment, TranscriptionAnswer, TranscriptionRequest, Usage
 
+logger = logging.getLogger(__name__)
+
+# Of text without times, as UTF-8: 150 words of English a minute, or 300 characters of Chinese.
+BYTES_PER_SECOND = 15
+
 
 async def transcribe(call: Call, asked: AskedTranscription) -> dict[str, Any] | str:
     """The transcript in the format asked for: an object, or a text.
 
     Raises a `GatewayError`; then nothing was charged.
     """
-    model, request = await _measure(asked)
+    model, request = await _measure(call, asked)
     deployments = await find_deployments(model, request)
     _note(call, asked, deployments[0])
     async with charging(call, quote_transcription(model, request.seconds)) as charge:
@@ -39,6 +45,7 @@ async def transcribe(call: Call, asked: AskedTranscription) -> dict[str, Any] | 
             call, deployments, lambda deployment: _provider(deployment).transcribe(deployment, request)
         )
         await charge.capture(replace(answer.usage, seconds=request.seconds))
+    _compare_lengths(call, answer, request)
     return render(answer, request)
 
 
@@ -48,7 +55,7 @@ async def stream(call: Call, asked: AskedTranscription) -> AsyncGenerator[list[b
     Before the first it raises like `transcribe`. After it, the sound up to the end of the last segment sent is charged,
     whatever ends the stream: a provider that fails (raised as a `GatewayError`), or a client that leaves (`aclose`).
     """
-    model, request = await _measure(asked)
+    model, request = await _measure(call, asked)
     deployments = await find_deployments(model, request)
     _note(call, asked, deployments[0])
     async with charging(call, quote_transcription(model, request.seconds)) as charge:
@@ -74,6 +81,7 @@ async def stream(call: Call, asked: AskedTranscription) -> AsyncGenerator[list[b
                     raise explain(error, cost) from error
                 raise
         charged = await charge.capture(replace(answer.usage, seconds=request.seconds))
+    _compare_lengths(call, answer, request)
     yield [_done(answer, request, charged)]
 
 
@@ -83,6 +91,7 @@ class Said:
     def __init__(self, request: TranscriptionRequest) -> None:
         self._request = request
         self._heard = 0.0
+        self._bytes = 0
         self.anything = False
 
     def take(self, segment: Segment) -> bytes | None:
@@ -99,12 +108,13 @@ class Said:
         if not text:
             return None
         self.anything = True
+        self._bytes += len(text.encode())
         return msgspec.json.encode({"type": "transcript.text.delta", "delta": text})
 
     @property
     def seconds(self) -> float:
-        """Of the recording, up to where the client was told. Text without times may be all of it, and counts so."""
-        return min(self._heard or self._request.seconds, self._request.seconds)
+        """Of the recording, up to where the client was told; by the length of the text where it came without times."""
+        return min(self._heard or self._bytes / BYTES_PER_SECOND, self._request.seconds)
 
 
 def _done(answer: TranscriptionAnswer, request: TranscriptionRequest, charged: int) -> bytes:
@@ -144,8 +154,11 @@ async def _next(
         call.waited += perf_counter() - began
 
 
-async def _measure(asked: AskedTranscription) -> tuple[Model, TranscriptionRequest]:
-    """The model, and the request with the recording's length."""
+async def _measure(call: Call, asked: AskedTranscription) -> tuple[Model, TranscriptionRequest]:
+    """The model, and the request with the recording's length.
+
+    The hold needs the length, and measuring takes a while: not for those who could not pay for the shortest recording.
+    """
     model = get_model(asked.model)
     spec = model.transcription
     if spec is None:
@@ -154,8 +167,23 @@ async def _measure(asked: AskedTranscription) -> tuple[Model, TranscriptionReque
             param="model",
         )
     check_transcription(asked, model, spec)
-    audio = await probe(asked.file.data, at_most=spec.max_seconds)
+    await check_balance(call, model.base)
+    audio = await probe(asked.file.data, at_most=spec.max_seconds, owner=call.caller.user_id)
     return model, fit_transcription(asked, spec, audio)
+
+
+def _compare_lengths(call: Call, answer: TranscriptionAnswer, request: TranscriptionRequest) -> None:
+    """Tells the operator of a provider that heard far more than was measured, and so was charged.
+
+    A file may have been made to look shorter than it is: the receipt names its account. The caller gets the transcript
+    all the same: the work is done, a refusal would charge nothing for it, and a server whose `duration` is wrong, in
+    nanoseconds even, would serve nobody.
+    """
+    if answer.duration > request.seconds * 1.1 + 2:
+        logger.error(
+            "%s: %s heard %.1f seconds in a recording measured as %.1f",
+            *(call.request_id, call.served_by, answer.duration, request.seconds),
+        )
 
 
 def _note(call: Call, asked: AskedTranscription, deployment: Deployment) -> None:

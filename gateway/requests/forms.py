@@ -1,10 +1,19 @@
-"""A multipart form, as the REST endpoints that take files are given it."""
+"""A multipart form (RFC 7578), as the REST endpoints that take files are given it.
+
+Django's parser reads it, and in memory: what is sent goes on to a provider, not to the disk.
+"""
 
 from collections.abc import Iterable
+from io import BytesIO
+from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import MemoryFileUploadHandler
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from msgspec import Struct
 
-from gateway.errors import InvalidType, InvalidValue, MissingParameter
+from gateway.errors import InvalidJSON, InvalidType, InvalidValue, MissingParameter
 
 
 class Upload(Struct, frozen=True):
@@ -19,6 +28,36 @@ class Form(Struct, frozen=True):
 
     fields: dict[str, list[str]]
     files: dict[str, list[Upload]]
+
+
+def parse_form(body: bytes, content_type: str) -> Form:
+    """The form in `body`. Raises `InvalidJSON`, the contract's error for a body that is not what it says it is.
+
+    Megabytes are searched for a boundary: not on the event loop.
+    """
+    meta = {"CONTENT_TYPE": content_type, "CONTENT_LENGTH": len(body)}
+    try:
+        fields, files = MultiPartParser(meta, BytesIO(body), [_InMemory()], "utf-8").parse()
+    except (MultiPartParserError, SuspiciousOperation) as error:  # the latter: too many fields, or too large ones
+        reason = str(error).rstrip(".") or "it is malformed"
+        raise InvalidJSON(f"The body is no form that can be read: {reason}. Send multipart/form-data.") from None
+    return Form(
+        fields={name: [str(value) for value in values] for name, values in fields.lists()},
+        files={name: [_upload(file) for file in values] for name, values in files.lists()},
+    )
+
+
+class _InMemory(MemoryFileUploadHandler):
+    """Keeps files of any size in memory: the body, which is there already, has the limit."""
+
+    def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
+        self.activated = True
+
+
+def _upload(file: UploadedFile) -> Upload:
+    # Its own bytes, where `read` would copy them.
+    data = file.file.getvalue() if isinstance(file.file, BytesIO) else file.read()
+    return Upload(filename=file.name or "", data=data)
 
 
 def sent_fields(form: Form) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """Speech to text: the formats, what a form may hold, and what is charged when a stream ends early."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable
@@ -12,8 +13,10 @@ import pytest
 
 from api import express, sse
 from billing.models import Hold
+from gateway.audio import measuring
 from gateway.models import Receipt
-from tests.recordings import FORMATS, hours_of_silence, recording
+from gateway.providers.http import close_pools
+from tests.recordings import FORMATS, hours_of_silence, recording, shortened
 from tests.upstreams.openai import Behaviour
 from tests.upstreams.replica import FakeReplica
 
@@ -136,6 +139,29 @@ def test_ten_seconds_or_a_part_of_them_are_charged_by_our_own_measure(
     assert alice.money()[:2] == (500_000 - millicredits, 0)
 
 
+def test_a_provider_that_hears_more_than_was_measured_is_reported(transcribe, alice, upstream, caplog) -> None:
+    """The caller pays what was held, and the operator looks at the file's owner."""
+    for stream in ("false", "true"):
+        caplog.clear()
+        response = transcribe(model=MODEL, stream=stream)  # a second, of which the fake provider hears five
+        assert response.status_code == 200
+        receipt = Receipt.objects.latest("created_at")
+        message = f"{receipt.id}: openai/whisper-1 heard 5.0 seconds in a recording measured as 1.0"
+        assert [(one.levelname, one.message) for one in caplog.records if "heard" in one.message] == [
+            ("ERROR", message)
+        ]
+    assert alice.money()[:2] == (499_800, 0)
+    caplog.clear()
+    assert transcribe(("a.flac", recording("flac", 4.0)), model=MODEL).status_code == 200
+    assert not [one for one in caplog.records if "heard" in one.message]
+
+
+def test_a_recording_that_is_made_to_look_short_is_charged_whole(transcribe, alice, upstream) -> None:
+    """Its container says that it lasts two seconds."""
+    assert transcribe(("a.webm", shortened(recording("webm", 35.0), "webm")), model=MODEL).status_code == 200
+    assert alice.money()[:2] == (499_600, 0)
+
+
 def test_a_model_without_credentials_is_stood_in_for(transcribe, settings) -> None:
     settings.ENGINE_IS_IMPLIED = True  # and is not there
     response = transcribe(model=MODEL, response_format="srt")
@@ -144,7 +170,7 @@ def test_a_model_without_credentials_is_stood_in_for(transcribe, settings) -> No
     assert "sandbox" in response.text
 
 
-def test_a_pool_of_ones_own_writes_down_speech_and_keeps_its_session(http, transcribe, settings) -> None:
+def test_a_pool_of_ones_own_writes_down_speech_and_keeps_its_session(gateway_url, alice, transcribe, settings) -> None:
     with FakeReplica("a", models=("their-whisper",)) as replica:
         model = {"upstream": "their-whisper", "type": "transcription", "credits": 0.1}
         settings.SELFHOSTED_POOLS = {"ears": {"replicas": [replica.base_url], "models": {"house-whisper": model}}}
@@ -155,6 +181,12 @@ def test_a_pool_of_ones_own_writes_down_speech_and_keeps_its_session(http, trans
         assert streamed.headers["x-arkroute-session-state"] == "hit"
         assert events(streamed)[-1]["text"] == first.json()["text"]
         assert streamed.headers["x-arkroute-model"] == "ears/their-whisper"
+        # A proxy may leave each cookie in a header of its own, as HTTP/2 has them.
+        cookies = ["a=1", f"ark_session_id={first.cookies['ark_session_id']}", "b=2"]
+        headers = [*alice.headers.items(), *(("cookie", cookie) for cookie in cookies)]
+        form = {"data": {"model": "house-whisper"}, "files": {"file": ("a.wav", SECOND)}}
+        parted = httpx.post(gateway_url + ROUTE, headers=headers, **form)
+        assert parted.headers["x-arkroute-session-state"] == "hit"
 
 
 # --- Refusals ------------------------------------------------------------------------------------------------------
@@ -196,6 +228,27 @@ def test_a_field_that_is_not_right_is_named(transcribe, alice, fields, code, par
     assert error_of(transcribe(**fields)) == (422, code, param)
     assert alice.money() == before
     assert not Hold.objects.exists()
+
+
+def test_nothing_is_measured_for_who_cannot_pay(http, charlie, settings, make_person, monkeypatch) -> None:
+    monkeypatch.setattr(measuring, "METER", "/nowhere")
+    poor, file = make_person("poor@example.com", credits=1), ("a.wav", SECOND)
+    model = {"upstream": "their-whisper", "type": "transcription", "credits": 1.5}
+    settings.SELFHOSTED_POOLS = {"ears": {"replicas": ["http://127.0.0.1:9/v1"], "models": {"dear": model}}}
+    for person, available in ((charlie, 0), (poor, 1)):
+        response = http.post(ROUTE, data={"model": "dear"}, files={"file": file}, headers=person.headers)
+        assert error_of(response)[:2] == (402, "insufficient_credits"), response.text
+        message = f"This call costs 1.5 credits and your balance has {available} available."
+        assert message in response.json()["error"]["message"]
+        assert response.headers["x-should-retry"] == "false"
+
+
+def test_a_machine_too_busy_to_measure_is_503(transcribe, alice, monkeypatch) -> None:
+    monkeypatch.setattr(measuring, "PATIENCE", 0)
+    response = transcribe()
+    assert error_of(response)[:2] == (503, "overloaded")
+    assert response.headers["retry-after"] == "10"
+    assert alice.money()[:2] == (500_000, 0)
 
 
 def test_a_format_that_the_model_lacks_is_refused_with_those_it_has(transcribe) -> None:
@@ -271,6 +324,41 @@ def test_an_upload_may_take_longer_than_other_bodies(http, transcribe, monkeypat
     assert transcribe().status_code == 200
 
 
+async def test_nobody_holds_on_to_the_form_while_a_provider_is_waited_for(alice, upstream) -> None:
+    """It may have 26 MB, and the recording in it is there once more."""
+    forgotten = asyncio.Event()
+
+    class Watched(bytes):
+        def __del__(self) -> None:
+            forgotten.set()
+
+    request = httpx.Request("POST", "http://testserver", data={"model": MODEL}, files={"file": ("a.wav", SECOND)})
+    upstream.behaviour = Behaviour(hang=True)
+    bodies = [Watched(request.read())]
+    left = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if bodies:
+            return {"type": "http.request", "body": bodies.pop()}
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        raise AssertionError(f"nothing can be answered yet: {message}")
+
+    headers = {**alice.headers, "content-type": request.headers["content-type"]}
+    lines = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "POST", "path": ROUTE, "headers": lines}
+    work = asyncio.create_task(express.express(scope, receive, send))
+    async with asyncio.timeout(10):
+        while not upstream.requests:  # noqa: ASYNC110  it runs in a thread
+            await asyncio.sleep(0.02)
+    assert forgotten.is_set()
+    left.set()
+    await work
+    await close_pools()
+
+
 # --- Streams -------------------------------------------------------------------------------------------------------
 
 
@@ -306,7 +394,9 @@ def test_a_provider_without_times_is_streamed_too(transcribe, alice, upstream, s
         ("engine", 20, 100),
         ("engine", 21, 200),
         ("engine", 52, 300),
-        ("openai", 3, 400),  # without times, it may have been all
+        ("openai", 1, 100),  # without times: 15 bytes of text for each second
+        ("openai", 20, 200),
+        ("vllm", 20, 200),
     ],
 )
 def test_a_stream_that_dies_costs_what_was_delivered(transcribe, alice, upstream, shape, cut, millicredits) -> None:
