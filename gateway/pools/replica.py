@@ -34,8 +34,8 @@ def hide_password(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-# What says something of the server rather than of the request. A path or a key that is wrong for this server alone looks
-# like AUTH. That it is busy is none of them: who says so is alive, and keeps the state of its sessions.
+# What says something of the server rather than of the request. A path or a key that is wrong for this server alone
+# looks like AUTH. That it is busy is none of them: who says so is alive, and keeps the state of its sessions.
 _FAULTS_OF_ANSWERS = frozenset({ProviderFault.TIMEOUT, ProviderFault.BROKEN, ProviderFault.AUTH})
 
 
