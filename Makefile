@@ -46,7 +46,7 @@ test: $(VENV)/.packages-dev
 	@ls $(call MODELS,var,yes) >/dev/null 2>&1 || \
 		ARKROUTE_DATA=var LOCAL_CHAT_GGUF= LOCAL_AUDIO=on $(MANAGE) fetch_engine_models
 	@echo '→ tests on SQLite'
-	@env -u ARKROUTE_DATA $(VENV)/bin/python -m pytest -n 2
+	@env -u ARKROUTE_DATA $(VENV)/bin/python -m pytest -n 4
 	@echo '→ tests of the database on Postgres'
 	@env -u ARKROUTE_DATA ARKROUTE_TEST_DATABASE=postgres $(VENV)/bin/python -m pytest -n 2 -m database
 

@@ -22,6 +22,7 @@ class BodyKind(Struct, frozen=True):
 
 JSON = BodyKind("application/json", MAX_JSON_BYTES, "Send less, or smaller pictures.")
 FORM = BodyKind("multipart/form-data", MAX_FORM_BYTES, "A file may have 25 MB.")
+PICTURES_FORM = BodyKind("multipart/form-data", MAX_FORM_BYTES, "Send fewer pictures, or smaller ones.")
 
 
 def check_size(size: int, kind: BodyKind = JSON) -> None:
@@ -30,11 +31,17 @@ def check_size(size: int, kind: BodyKind = JSON) -> None:
         raise RequestTooLarge(f"The body is larger than {kind.most >> 20} MB. {kind.advice}")
 
 
-def check_media_type(content_type: str | None, kind: BodyKind = JSON) -> None:
-    """A missing header is read as JSON. Raises `UnsupportedMediaType` for what an endpoint does not take."""
+def find_kind(content_type: str | None, kinds: tuple[BodyKind, ...]) -> BodyKind:
+    """Which of the `kinds` that an endpoint takes this is; a missing header is read as JSON.
+
+    Raises `UnsupportedMediaType`.
+    """
     media_type = (content_type or "").partition(";")[0].strip().lower() or JSON.media_type
-    if media_type != kind.media_type:
-        raise UnsupportedMediaType(f"This endpoint takes `{kind.media_type}`, not `{media_type}`.")
+    for kind in kinds:
+        if media_type == kind.media_type:
+            return kind
+    taken = " or ".join(f"`{kind.media_type}`" for kind in kinds)
+    raise UnsupportedMediaType(f"This endpoint takes {taken}, not `{media_type}`.")
 
 
 def parse_max_credits(value: str | None) -> int | None:

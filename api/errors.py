@@ -117,6 +117,16 @@ def error_body(code: str, message: str, *, param: str | None = None) -> bytes:
     return msgspec.json.encode({"error": error})
 
 
+def error_event(body: bytes) -> bytes:
+    """The same as an event of a stream whose events have types.
+
+    OpenAI's reference has the fields at the top; its servers send, and its clients raise, what is in `error`.
+    """
+    error = msgspec.json.decode(body)["error"]
+    top = {name: error[name] for name in ("code", "message", "param")}
+    return msgspec.json.encode({"type": "error", "sequence_number": 0, **top, "error": error})
+
+
 def drf_exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """DRF's `EXCEPTION_HANDLER`: the same answers as in the express lane."""
     request = context["request"]._request

@@ -1,5 +1,5 @@
 """The express lane: the token-rate endpoints as bare ASGI, since Django's own cost per request exceeds all of ours; and
-transcriptions, which stream as chats do.
+what streams as they do: transcriptions and pictures.
 
 What is true here (auth, limits, holds, receipts, headers, errors) is true of the REST views too: both call
 `api.admit`, `gateway.flows` and `api.errors`.
@@ -12,18 +12,20 @@ from typing import Any, NamedTuple
 import msgspec
 
 from api.admit import Admitted, admit
-from api.body import FORM, JSON, BodyKind, check_media_type, check_size, parse_max_credits
+from api.body import FORM, JSON, PICTURES_FORM, BodyKind, check_size, find_kind, parse_max_credits
 from api.cookies import read_session_id
-from api.errors import error_answer, to_openai
+from api.errors import error_answer, error_event, to_openai
 from api.headers import EVERYWHERE, FOR_BROWSERS, call_headers, identity_headers, limit_headers, preflight_headers
 from api.sse import DONE, EventStream
 from gateway.call import Call, new_request_id
 from gateway.errors import InvalidJSON
-from gateway.flows import chat, embeddings, transcriptions
+from gateway.flows import chat, embeddings, images, responses, transcriptions
 from gateway.requests.chat import parse_chat
 from gateway.requests.decoding import decode_object
 from gateway.requests.embeddings import parse_embedding
-from gateway.requests.forms import parse_form
+from gateway.requests.forms import Form, parse_form
+from gateway.requests.images import AskedImage, parse_edit, parse_edit_form, parse_image
+from gateway.requests.responses import parse_response
 from gateway.requests.transcriptions import parse_transcription
 
 Scope = dict[str, Any]
@@ -36,9 +38,11 @@ _EVERYWHERE = [(name.encode(), value.encode()) for name, value in EVERYWHERE.ite
 _FOR_BROWSERS = [(name.encode(), value.encode()) for name, value in FOR_BROWSERS.items()]
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
-# Seconds in which a body has to arrive, and one with a file: it holds one of the key's slots.
+# Seconds in which a body has to arrive, and one with files: it holds one of the key's slots.
 BODY_SECONDS = 60
 UPLOAD_SECONDS = 300
+# An answer is handed to the server in pieces of so many bytes, so that a picture is not copied as a whole.
+SLICE = 256 * 1024
 # Seconds of a request after which it is noticed when its client leaves.
 WATCH_AFTER = 0.05
 
@@ -70,7 +74,7 @@ class Exchange:
     async def read_body(self, kind: BodyKind) -> None:
         """Receives all of it. Raises `RequestTooLarge`, `InvalidJSON` where it does not come, `ClientLeft`."""
         check_size(int(self.headers.get(b"content-length", b"0") or 0), kind)
-        seconds = UPLOAD_SECONDS if kind is FORM else BODY_SECONDS
+        seconds = BODY_SECONDS if kind is JSON else UPLOAD_SECONDS
         try:
             async with asyncio.timeout(seconds):
                 self._body = await self._receive_body(kind)
@@ -101,7 +105,11 @@ class Exchange:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    # Who has left gets nothing more: the work may outlast its client.
+
     async def start(self, status: int, headers: dict[str, str], content_type: tuple[bytes, bytes] = _JSON) -> None:
+        if self.client_left:
+            return
         identity = identity_headers(self.request_id, self.header(b"x-request-id"))
         limits = limit_headers(self.admitted.admission) if self.admitted else {}
         lines = [
@@ -114,13 +122,19 @@ class Exchange:
         )
 
     async def send_body(self, body: bytes, *, more: bool = False) -> None:
-        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        if not self.client_left:
+            await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def answer(
         self, status: int, body: bytes, headers: dict[str, str], content_type: tuple[bytes, bytes] = _JSON
     ) -> None:
         await self.start(status, {**headers, "content-length": str(len(body))}, content_type)
-        await self.send_body(body)
+        if len(body) <= SLICE:
+            await self.send_body(body)
+            return
+        whole = memoryview(body)
+        for start in range(0, len(body), SLICE):
+            await self.send_body(bytes(whole[start : start + SLICE]), more=start + SLICE < len(body))
 
 
 class ClientLeft(Exception):
@@ -150,8 +164,7 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
             max_credits=parse_max_credits(exchange.header(b"x-arkroute-max-credits")),
             cookie_session_id=read_session_id(exchange.header(b"cookie")),
         )
-        check_media_type(exchange.header(b"content-type"), route.takes)
-        await exchange.read_body(route.takes)
+        await exchange.read_body(find_kind(exchange.header(b"content-type"), route.takes))
         await _serve_unless_client_leaves(exchange, route.serve, call)
     except ClientLeft:
         return
@@ -165,10 +178,11 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call: Call) -> None:
-    """Runs `serve`; when the client closes the connection it is cancelled, so that the provider is let go at once.
+    """Runs `serve`; when the client closes the connection it is cancelled, so that the provider is let go: at once, or
+    when the call has lingered.
 
-    What the cancellation means for money is the charge's to say. The connection is watched from a moment on, since
-    a watch costs more than many an answer.
+    What the cancellation means for money is the charge's to say. The server waits at its own end for a call that
+    lingers as for any other. The connection is watched from a moment on, since a watch costs more than many an answer.
     """
     work = asyncio.current_task()
     assert work is not None
@@ -176,7 +190,9 @@ async def _serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call:
 
     async def cancel_when_left() -> None:
         await exchange.wait_for_disconnect()
-        exchange.client_left = True
+        exchange.client_left = call.client_left = True
+        if call.linger:
+            await asyncio.sleep(call.linger)
         work.cancel()
 
     def start_watching() -> None:
@@ -206,14 +222,41 @@ async def _chat_completions(exchange: Exchange, call: Call) -> None:
         await exchange.answer(200, answer, call_headers(call))
 
 
+async def _responses(exchange: Exchange, call: Call) -> None:
+    request = parse_response(decode_object(exchange.take_body()))
+    if request.chat.stream:
+        await _stream(exchange, call, responses.stream(call, request), mark=b"", named=True)
+    else:
+        answer = msgspec.json.encode(await responses.complete(call, request))
+        await exchange.answer(200, answer, call_headers(call))
+
+
 async def _embeddings(exchange: Exchange, call: Call) -> None:
     answer = await embeddings.embed(call, parse_embedding(decode_object(exchange.take_body())))
     await exchange.answer(200, msgspec.json.encode(answer), call_headers(call))
 
 
+async def _image_generations(exchange: Exchange, call: Call) -> None:
+    await _images(exchange, call, parse_image(decode_object(exchange.take_body())))
+
+
+async def _image_edits(exchange: Exchange, call: Call) -> None:
+    if find_kind(exchange.header(b"content-type"), EDITS) is JSON:
+        await _images(exchange, call, parse_edit(decode_object(exchange.take_body())))
+    else:
+        await _images(exchange, call, parse_edit_form(await _form(exchange)))
+
+
+async def _images(exchange: Exchange, call: Call, asked: AskedImage) -> None:
+    if asked.stream:
+        await _stream(exchange, call, images.stream(call, asked), mark=b"", named=True)
+    else:
+        answer = msgspec.json.encode(await images.generate(call, asked))
+        await exchange.answer(200, answer, call_headers(call))
+
+
 async def _transcriptions(exchange: Exchange, call: Call) -> None:
-    content_type = exchange.header(b"content-type") or ""
-    asked = parse_transcription(await asyncio.to_thread(parse_form, exchange.take_body(), content_type))
+    asked = parse_transcription(await _form(exchange))
     if asked.stream:
         await _stream(exchange, call, transcriptions.stream(call, asked), mark=b"")
         return
@@ -224,8 +267,19 @@ async def _transcriptions(exchange: Exchange, call: Call) -> None:
         await exchange.answer(200, msgspec.json.encode(answer), call_headers(call))
 
 
+async def _form(exchange: Exchange) -> Form:
+    """The fields and files of a multipart body, read in a thread."""
+    content_type = exchange.header(b"content-type") or ""
+    return await asyncio.to_thread(parse_form, exchange.take_body(), content_type)
+
+
 async def _stream(
-    exchange: Exchange, call: Call, chunks: AsyncGenerator[list[bytes], None], *, mark: bytes = DONE
+    exchange: Exchange,
+    call: Call,
+    chunks: AsyncGenerator[list[bytes], None],
+    *,
+    mark: bytes = DONE,
+    named: bool = False,
 ) -> None:
     """Sends `chunks` as server-sent events. An error before the first is an HTTP error, after it an event."""
 
@@ -234,7 +288,7 @@ async def _stream(
         call.session = call.session or call.expected_session
         return call_headers(call)
 
-    events = EventStream(exchange, headers)
+    events = EventStream(exchange, headers, named=named)
     try:
         async for payloads in chunks:
             await events.send(payloads)
@@ -242,10 +296,15 @@ async def _stream(
     except Exception as error:
         if not events.started:
             raise
-        await events.fail(to_openai(error, exchange.request_id).body)
+        body = to_openai(error, exchange.request_id).body
+        await events.fail(error_event(body) if named else body)
     finally:
         events.close()
         await chunks.aclose()
+
+
+# An edit comes as OpenAI's form, or as JSON.
+EDITS = (PICTURES_FORM, JSON)
 
 
 class Route(NamedTuple):
@@ -253,15 +312,18 @@ class Route(NamedTuple):
 
     endpoint: str
     serve: Endpoint
-    takes: BodyKind
+    takes: tuple[BodyKind, ...]
 
 
 def _routes() -> dict[str, Route]:
     """Each path with and without `/v1`, with and without a slash at its end."""
-    endpoints: dict[str, tuple[Endpoint, BodyKind]] = {
-        "/chat/completions": (_chat_completions, JSON),
-        "/embeddings": (_embeddings, JSON),
-        "/audio/transcriptions": (_transcriptions, FORM),
+    endpoints: dict[str, tuple[Endpoint, tuple[BodyKind, ...]]] = {
+        "/chat/completions": (_chat_completions, (JSON,)),
+        "/responses": (_responses, (JSON,)),
+        "/embeddings": (_embeddings, (JSON,)),
+        "/audio/transcriptions": (_transcriptions, (FORM,)),
+        "/images/generations": (_image_generations, (JSON,)),
+        "/images/edits": (_image_edits, EDITS),
     }
     return {
         f"{prefix}{path}{slash}": Route(f"/v1{path}", serve, takes)

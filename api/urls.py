@@ -7,14 +7,12 @@ are pages.
 from django.urls import re_path
 
 from api.views.account import Account
-from api.views.images import ImageGenerations
 from api.views.models import ModelDetail, ModelList
 from api.views.sessions import SessionDetail, SessionList
 
 app_name = "api"
 
 urlpatterns = [
-    re_path(r"^(?:v1/)?images/generations/?$", ImageGenerations.as_view(), name="image-generations"),
     re_path(r"^(?:v1/models/?|models)$", ModelList.as_view(), name="models"),
     re_path(r"^v1/models/(?P<name>[^/]+)/?$", ModelDetail.as_view(), name="model"),
     re_path(r"^models/(?P<name>[^/]+)$", ModelDetail.as_view()),

@@ -16,6 +16,7 @@ from billing import group_commit, ledger
 from gateway import charge, limits, media, sessions
 from gateway.pools import draining, health, reports
 from gateway.providers import http
+from gateway.routing.keys import follow_disabled_keys
 from gateway.sessions.load import count_sessions
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ CHORES = (
     Chore("releasing holds past their deadline", 15, ledger.sweep),
     Chore("asking replicas how they are", 1, health.look_after),
     Chore("reading which replicas are drained", 1, draining.follow_drains),
+    Chore("following which provider keys are disabled", 1, follow_disabled_keys),
     Chore("counting the sessions of replicas", 5, count_sessions),
     Chore("reporting how replicas are", 1, reports.report),
     Chore("forgetting sessions that have ended", 30, sessions.tidy),

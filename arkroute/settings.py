@@ -175,7 +175,32 @@ PROVIDERS = {
         "api_keys": env.list("OPENAI_API_KEY", default=[]),
         "base_url": env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1").rstrip("/"),
     },
+    "google": {
+        "api_keys": env.list("GEMINI_API_KEY", default=[]),
+        "base_url": env.str("GEMINI_BASE_URL", default="https://generativelanguage.googleapis.com/v1beta").rstrip("/"),
+    },
+    "bytedance": {
+        "api_keys": env.list("MODELARK_API_KEY", default=[]),
+        "base_url": env.str("MODELARK_BASE_URL", default="https://ark.ap-southeast.bytepluses.com/api/v3").rstrip("/"),
+    },
+    "kling": {
+        # The older pair of keys is written as one, `access|secret`.
+        "api_keys": env.list("KLING_API_KEY", default=[])
+        + [
+            f"{access}|{secret}"
+            for access, secret in zip(
+                env.list("KLING_ACCESS_KEY", default=[]), env.list("KLING_SECRET_KEY", default=[]), strict=False
+            )
+        ],
+        "base_url": env.str("KLING_BASE_URL", default="https://api-singapore.klingai.com").rstrip("/"),
+    },
+    "alibaba": {
+        "api_keys": env.list("DASHSCOPE_API_KEY", default=[]),
+        "base_url": env.str("DASHSCOPE_BASE_URL", default="https://dashscope-intl.aliyuncs.com").rstrip("/"),
+    },
 }
+# `host:port` that may be fetched from although private, also by plain http, separated by commas.
+FETCH_ALLOWED_PRIVATE_HOSTS = env.list("FETCH_ALLOWED_PRIVATE_HOSTS", default=[])
 # Overrides the catalogue's wait for a first byte.
 PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=None)
 # The engine: open-weight models on this machine (`manage.py run_engine`). Where nobody says where it is, it is looked
@@ -248,6 +273,8 @@ LOGGING = {
         "django": {"level": LOG_LEVEL},
         "django.request": {"level": "ERROR"},
         "uvicorn": {"level": "WARNING"},
+        # Below it stand addresses and headers of what is fetched.
+        "httpcore": {"level": "WARNING"},
         "faster_whisper": {"level": "WARNING"},
     },
 }

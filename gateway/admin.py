@@ -1,4 +1,5 @@
-"""What staff sees: receipts, which tell what a call cost and why, and the replicas of pools, which it may drain."""
+"""What staff sees: receipts, which tell what a call cost and why, the replicas of pools, which it may drain, and the
+keys that providers refuse, which it may have tried again."""
 
 from typing import Any
 
@@ -10,9 +11,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing.admin import ReadOnlyAdmin, in_credits
-from gateway.models import PoolReplica, Receipt, ReplicaReport
+from gateway.models import DisabledKey, PoolReplica, Receipt, ReplicaReport
 from gateway.pools.draining import drain, undrain
 from gateway.pools.reports import known_replicas
+from gateway.routing.keys import use_again
 
 # The end of the scale of a replica's load where it has no slots.
 BUSY = 8
@@ -104,3 +106,32 @@ class PoolReplicaAdmin(ReadOnlyAdmin):
         if replica.reported_at is None:
             return "none within a minute"
         return f"{(timezone.now() - replica.reported_at).seconds} s ago"
+
+
+@admin.register(DisabledKey)
+class DisabledKeyAdmin(ReadOnlyAdmin):
+    list_display = ("key", "provider", "models", "reason", "message", "since", "until")
+    fields = ("provider", "key", "fingerprint", "models", "reason", "message", "since", "until")
+    readonly_fields = fields
+    list_filter = ("provider", "reason")
+    ordering = ("provider", "fingerprint", "model")
+    actions = ("use_again",)
+
+    def has_use_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("gateway.change_disabledkey")
+
+    @admin.action(description="Use again", permissions=["use"])
+    def use_again(self, request: HttpRequest, queryset: QuerySet[DisabledKey]) -> None:
+        for row in queryset:
+            use_again(row)
+        messages.success(
+            request, "Requests go there with it again. If it is still refused, it comes back to this list."
+        )
+
+    @admin.display(ordering="last_four")
+    def key(self, row: DisabledKey) -> str:
+        return f"…{row.last_four}"
+
+    @admin.display(ordering="model")
+    def models(self, row: DisabledKey) -> str:
+        return row.model or "all"

@@ -30,11 +30,12 @@ def _random_hex() -> str:
 
 
 class Attempt(Struct):
-    """One try at one deployment. `error` is empty where it answered."""
+    """One try at one deployment. `error` is empty where it answered. `is_external`: at somebody else's."""
 
     served_by: str
     milliseconds: int
     error: str = ""
+    is_external: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return {"served_by": self.served_by, "milliseconds": self.milliseconds, "error": self.error}
@@ -52,6 +53,9 @@ class Call(Struct):
     """Filled in on the way: who served, what was charged, how long we waited for others.
 
     Times are seconds of `time.perf_counter`; amounts are millicredits. `model` is the name asked for.
+
+    When the client leaves, the call goes on for `linger` more seconds and is cancelled then: a provider that is at work
+    may be paid whether or not somebody waits.
     """
 
     caller: Caller
@@ -60,6 +64,8 @@ class Call(Struct):
     max_credits: int | None = None
     started: float = field(default_factory=perf_counter)
     waited: float = 0.0  # for providers
+    linger: float = 0.0
+    client_left: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     served_by: str = ""
     stand_in: bool = False

@@ -94,16 +94,19 @@ class Charge:
         What a call cost beyond its hold (token prices only) is charged as an overrun. A hold that lapsed in the
         meantime stays released: nothing is charged, and the receipt says so. Where the ledger cannot be reached now,
         the answer need not wait: the lease is kept and the capture tried again until it is done. `cut_by` is what
-        ended a stream before its end.
+        ended a stream before its end; a client that has left meanwhile (`call.client_left`) shows in the receipt, too.
         """
         cost = price(self.quote, usage)
+        if cost == 0:
+            logger.error("%s: a call to %s was answered for 0 credits", self.call.request_id, self.quote.model.id)
         captured = min(cost, self.held)
+        is_partial = cut_by is not None or self.call.client_left
         receipt = self._receipt(
-            Receipt.Outcome.SUCCEEDED if cut_by is None else Receipt.Outcome.PARTIAL,
+            Receipt.Outcome.PARTIAL if is_partial else Receipt.Outcome.SUCCEEDED,
             usage,
             captured=captured,
             overrun=cost - captured,
-            error_code="" if cut_by is None else _code_of(cut_by),
+            error_code=_code_of(cut_by) if is_partial else "",
         )
         self._settlement = (captured, cost - captured, receipt)
         self.call.charged = cost

@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 
 from gateway.catalog import resolve_alias, selfhosted_models
 from gateway.catalog.loader import CatalogError, load_catalogue
+from gateway.catalog.schema import ChatSpec
 from gateway.catalog.selfhosted import PoolsError
 from gateway.pools.replica import hide_password
 
@@ -45,17 +46,41 @@ def check_catalogue(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
         for alias, target in aliases.items()
         if (model_id := resolve_alias(alias)) not in catalogue.models and model_id not in own
     ]
+    known = {**catalogue.models, **own}
+    messages += [
+        Error(
+            f"SELFHOSTED_POOLS: `{model.id}` has the fallback `{name}`, which is no other model here of its type.",
+            hint="Name an id that GET /v1/models lists.",
+            id="gateway.E009",
+        )
+        for model in own.values()
+        for name in model.fallbacks
+        if name == model.id or (fallback := known.get(resolve_alias(name))) is None or fallback.type != model.type
+    ]
     today = datetime.now(UTC).date()
     messages += [
         Info(
             f"`{model.id}` was retired by its vendor on {model.retires}.",
-            hint=f"Calls to it may fail. MODEL_ALIASES can send them to another: {', '.join(model.fallbacks)}.",
+            hint=f"Calls to it go to {', '.join(model.fallbacks)} first, where there are keys for that.",
             id="gateway.I001",
         )
         for model in catalogue.models.values()
         if model.is_retired(today)
     ]
+    messages += [
+        Error(
+            f"`{model.id}` of {model.vendor} has no price for tokens: any request would cost {model.credits} credits.",
+            hint="Set `input_usd` and `output_usd` to the vendor's list price.",
+            id="gateway.E008",
+        )
+        for model in catalogue.models.values()
+        if model.provider in settings.PROVIDERS and model.chat is not None and not _has_token_prices(model.chat)
+    ]
     return messages
+
+
+def _has_token_prices(spec: ChatSpec) -> bool:
+    return all(min(tier.input_usd, tier.output_usd) > 0 for tier in (spec.short_context, *spec.long_context))
 
 
 def _check_pools(providers: set[str]) -> Iterator[CheckMessage]:

@@ -196,6 +196,9 @@ class ProviderError(Exception):
 
     `message` is the provider's own text, for our log; only for content policy, context length and bad requests is it
     shown to the caller. `retry_after` is the provider's wish, in seconds. `status` is its HTTP status, if it sent one.
+    `accepted`: the provider had taken the work on (a task has its id, say), whatever failed after that.
+    `of_this_request`: what was sent may be the reason, so that nothing is concluded from it about the provider, its
+    model or our key: others' requests go there as before.
     """
 
     def __init__(
@@ -206,6 +209,8 @@ class ProviderError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         param: str | None = None,
+        accepted: bool = False,
+        of_this_request: bool = False,
     ) -> None:
         super().__init__(f"{kind}: {message}")
         self.kind = kind
@@ -213,8 +218,32 @@ class ProviderError(Exception):
         self.status = status
         self.retry_after = retry_after
         self.param = param
+        self.accepted = accepted
+        self.of_this_request = of_this_request
 
     @property
     def code(self) -> str:
         """The contract's word for it."""
         return CLIENT_ERRORS[self.kind].code
+
+    @property
+    def may_have_begun(self) -> bool:
+        """Whether the provider may have begun the work, and charge for it: a second try could be paid twice."""
+        if self.accepted or self.kind is ProviderFault.TIMEOUT or self.status in _PROXY_TIMEOUTS:
+            return True
+        # Without a status, or in a 200, the answer was lost. An error's status says that there will be none.
+        return self.kind is ProviderFault.BROKEN and (self.status is None or self.status < 300)
+
+    @property
+    def is_of_model(self) -> bool:
+        """Of a refused key: whether it may well be good for other models than the one that was asked.
+
+        401 is about the key. 403 and 404 are also what vendors answer where an account may not use a model, or where it
+        is gone.
+        """
+        return self.kind is ProviderFault.AUTH and self.status in (403, 404, 405)
+
+
+# Of a server or a proxy that lost patience: 504, and Cloudflare's own,
+# https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+_PROXY_TIMEOUTS = frozenset({504, 522, 524})

@@ -12,8 +12,10 @@ Links live MEDIA_LINK_SECONDS, files MEDIA_FILE_DAYS.
 import asyncio
 import re
 import secrets
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from io import BytesIO
+from tempfile import TemporaryFile
 from time import time
 from typing import IO, Any
 
@@ -37,6 +39,8 @@ EXTENSIONS = {
     "audio/wav": "wav",
 }
 MIMES = {extension: mime for mime, extension in EXTENSIONS.items()}
+# Bytes that are gathered before they are written: a write is a thread's, and a network's pieces are small.
+BLOCK = 256 * 1024
 # 160 random bits: who does not know a name cannot find it.
 NAME_BYTES = 20
 TOKEN = re.compile(
@@ -78,13 +82,33 @@ async def store(data: bytes, mime: str) -> str:
     return await asyncio.to_thread(store_now, BytesIO(data), mime)
 
 
+async def store_stream(pieces: AsyncIterator[bytes], mime: str) -> str:
+    """`store` for what comes in pieces: it is never held as a whole.
+
+    It waits on the disk until it is there to the end, so that the storage gets no part of a file.
+    """
+    _extension_of(mime)
+    # Without a name: whatever happens, nothing is left of it.
+    with TemporaryFile(dir=settings.ARKROUTE_DATA) as file:
+        block = bytearray()
+        async for piece in pieces:
+            block += piece
+            if len(block) >= BLOCK:
+                await asyncio.to_thread(file.write, block)
+                block = bytearray()
+        await asyncio.to_thread(file.write, block)
+        return await asyncio.to_thread(store_now, file, mime)
+
+
 def store_now(content: IO[bytes], mime: str) -> str:
     """`store` for code that is not async: the content is read in chunks, from its beginning."""
-    extension = EXTENSIONS.get(mime.partition(";")[0].strip().lower())
-    if extension is None:
-        raise ValueError(f"media of type {mime!r} is not kept; known are {', '.join(EXTENSIONS)}")
-    stem = secrets.token_hex(NAME_BYTES)
-    return default_storage.save(_name_of(f"{stem}.{extension}"), File(content))
+    name = _name_of(f"{secrets.token_hex(NAME_BYTES)}.{_extension_of(mime)}")
+    try:
+        return default_storage.save(name, File(content))
+    except BaseException:
+        # A full disk keeps the part that it had room for.
+        default_storage.delete(name)
+        raise
 
 
 def signed_url(name: str) -> str:
@@ -139,6 +163,13 @@ def _read_token(token: str) -> tuple[str, int]:
         raise MediaLinkInvalid from None
     seconds_left = b62_decode(parts["since"]) + settings.MEDIA_LINK_SECONDS - int(time())
     return _name_of(file_name), max(0, seconds_left)
+
+
+def _extension_of(mime: str) -> str:
+    extension = EXTENSIONS.get(mime.partition(";")[0].strip().lower())
+    if extension is None:
+        raise ValueError(f"media of type {mime!r} is not kept; known are {', '.join(EXTENSIONS)}")
+    return extension
 
 
 def _name_of(file_name: str) -> str:

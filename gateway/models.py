@@ -1,4 +1,4 @@
-"""What a request leaves behind, and what processes tell each other of their servers."""
+"""What a request leaves behind, and what processes tell each other of servers and providers' keys."""
 
 from django.db import models
 
@@ -83,3 +83,30 @@ class ReplicaReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.process}: {self.replica_id} {self.health}"
+
+
+class DisabledKey(models.Model):
+    """A key of ours that its provider refuses, or whose account is empty. All processes follow these rows within a
+    second or two (`gateway.routing.keys`); the key itself is not kept."""
+
+    class Reason(models.TextChoices):
+        AUTH = "auth", "refused"
+        BALANCE = "balance", "its account is empty"
+
+    provider = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the key, in hex")
+    last_four = models.CharField(max_length=4, help_text="the key's last characters")
+    model = models.CharField(max_length=200, blank=True, help_text="as the provider names it; empty: for all models")
+    reason = models.CharField(max_length=10, choices=Reason)
+    message = models.CharField(max_length=500, blank=True, help_text="the provider's own words, without the key")
+    since = models.DateTimeField()
+    until = models.DateTimeField(help_text="when it is tried again by itself")
+
+    class Meta:
+        verbose_name = "disabled provider key"
+        constraints = (
+            models.UniqueConstraint(fields=("provider", "fingerprint", "model"), name="a_key_is_disabled_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider}: …{self.last_four}"

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.catalog.schema import (
     ChatSpec,
@@ -27,6 +28,8 @@ BASE_OUTPUT_TOKENS = 1_000
 # The answer that is held for where the client sets no limit, in tokens of each choice.
 DEFAULT_OUTPUT_TOKENS = 4_000
 BYTES_PER_TOKEN = 3
+# Reference pictures that the price of a picture includes.
+INCLUDED_INPUTS = 1
 
 # Tokens beyond the base cost the vendor's list price x 1.3, and a credit is 0.04 dollars: a dollar per million tokens
 # is 0.0325 millicredits a token. Rates are integers in parts of a millicredit, so small that any list price is exact.
@@ -49,7 +52,8 @@ class Quote(Struct, frozen=True):
 
     `base` is the least that a balance must cover: the call with as much output as the model's base price includes.
     `ceiling` is the most it can cost, which is held. `unit` is the price of one piece: a picture, a clip, a unit of
-    tokens or seconds; of a chat, the model's base price. The lines of `breakdown` add up to the ceiling.
+    tokens or seconds; of a chat, the model's base price. `inputs` is the price of the pictures that others are made of,
+    however many come of it. The lines of `breakdown` add up to the ceiling.
     """
 
     model: Model
@@ -57,6 +61,7 @@ class Quote(Struct, frozen=True):
     ceiling: int
     unit: int
     breakdown: tuple[Line, ...]
+    inputs: int = 0
 
 
 def estimate_tokens(text_bytes: int) -> int:
@@ -105,7 +110,7 @@ def price(quote: Quote, usage: Usage) -> int:
         case "embedding":
             return quote.unit * _units(usage.input_tokens, _spec(quote.model, EmbeddingSpec).unit_tokens)
         case "image":
-            return min(quote.unit * usage.images, quote.ceiling)
+            return min(quote.unit * usage.images + quote.inputs, quote.ceiling) if usage.images else 0
         case "transcription":
             unit_seconds = _spec(quote.model, TranscriptionSpec).unit_seconds
             return min(quote.unit * _units(_milliseconds(usage.seconds), unit_seconds * 1000), quote.ceiling)
@@ -145,6 +150,11 @@ def describe_price(model: Model) -> dict[str, Any]:
                 "cached_tokens": _credits_per_million(rates.cached),
                 "output_tokens": _credits_per_million(rates.output),
             },
+        }
+    if model.image is not None and model.image.input_credits:
+        description["reference_images"] = {
+            "included": INCLUDED_INPUTS,
+            "credits_beyond": _number(model.image.input_credits),
         }
     for name, values in model.multipliers.items():
         description[name] = {value: _number(factor) for value, factor in values.items()}
@@ -213,8 +223,8 @@ def _quote_chat(model: Model, request: ChatRequest) -> Quote:
 
 def _price_chat(quote: Quote, usage: Usage) -> int:
     rates = _rates(_spec(quote.model, ChatSpec), usage.input_tokens)
-    cached = max(0, min(usage.cached_tokens, usage.input_tokens))
-    dear = usage.input_tokens - cached
+    # Cached tokens have a price of their own. All others of the input share one, and so do all of the output.
+    dear = usage.input_tokens - usage.cached_tokens
     # What the base includes is counted off the dear tokens first.
     extra_dear = _extra_input(dear)
     extra_cached = _extra_input(usage.input_tokens) - extra_dear
@@ -225,14 +235,21 @@ def _price_chat(quote: Quote, usage: Usage) -> int:
 
 
 def _quote_images(model: Model, request: ImageRequest) -> Quote:
-    _spec(model, ImageSpec)
+    spec = _spec(model, ImageSpec)
     unit = ceil(
         model.base
         * Fraction(model.multiplier("tier", request.tier))
         * Fraction(model.multiplier("quality", request.quality))
     )
     quality = "" if request.quality == "auto" else f", quality {request.quality}"
-    return _quote_pieces(model, f"picture of {request.size}{quality}", request.n, unit)
+    quoted = _quote_pieces(model, f"picture of {request.size}{quality}", request.n, unit)
+    extra = max(0, len(request.inputs) - INCLUDED_INPUTS)
+    inputs = extra * int(spec.input_credits * 1000)
+    if not inputs:
+        return quoted
+    line = Line(f"reference pictures beyond {INCLUDED_INPUTS}", extra, inputs)
+    amount = quoted.ceiling + inputs
+    return replace(quoted, base=amount, ceiling=amount, breakdown=(*quoted.breakdown, line), inputs=inputs)
 
 
 def _quote_pieces(model: Model, item: str, pieces: int, unit: int) -> Quote:

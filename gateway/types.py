@@ -16,18 +16,48 @@ class Allowance(Protocol):
 
 
 class Usage(Struct, frozen=True):
-    """What a call consumed. `reported` is false where the provider said nothing and we counted ourselves."""
+    """What a call consumed. `reported` is false where the provider said nothing and we counted ourselves.
+
+    `input_tokens` and `output_tokens` are totals. The other tokens are parts of them, and no token is in two parts:
+    an input is fresh, cached, cache_write, input_audio and input_image; an output is written, reasoning, output_audio
+    and output_image. Raises `ValueError` where the parts of a total are more than it.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
-    cached_tokens: int = 0  # the part of input_tokens that was read from a cache
+    cached_tokens: int = 0  # read from the provider's cache
+    cache_write_tokens: int = 0  # put into it
+    input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    reasoning_tokens: int = 0
+    output_audio_tokens: int = 0
+    output_image_tokens: int = 0
     images: int = 0
     seconds: float = 0.0
     reported: bool = True
 
+    def __post_init__(self) -> None:
+        if self.fresh_tokens < 0 or self.written_tokens < 0 or min(astuple(self)) < 0:
+            raise ValueError(f"parts of a usage that do not add up to it: {self}")
+
+    @property
+    def fresh_tokens(self) -> int:
+        """The rest of the input: text that the provider read as new."""
+        parts = self.cached_tokens + self.cache_write_tokens + self.input_audio_tokens + self.input_image_tokens
+        return self.input_tokens - parts
+
+    @property
+    def written_tokens(self) -> int:
+        """The rest of the output: the answer's text."""
+        return self.output_tokens - self.reasoning_tokens - self.output_audio_tokens - self.output_image_tokens
+
     def as_dict(self) -> dict[str, Any]:
-        """For a receipt: what is not zero, and `reported`."""
+        """For a receipt: what is not zero, and `reported`. The rest of a total that has parts is named, too."""
         counts = {name: value for name, value in zip(_COUNTS, astuple(self), strict=False) if value}
+        if 0 < self.fresh_tokens < self.input_tokens:
+            counts["fresh_tokens"] = self.fresh_tokens
+        if 0 < self.written_tokens < self.output_tokens:
+            counts["written_tokens"] = self.written_tokens
         return {**counts, "reported": self.reported}
 
 
@@ -61,10 +91,12 @@ class EmbeddingRequest(Struct):
 
 
 class InputImage(Struct, frozen=True):
-    """A picture that came with a request: sniffed, not yet decompressed."""
+    """A picture that came with a request: sniffed, not yet decompressed. Its pixels are what its header says."""
 
     data: bytes
     mime: str
+    width: int = 0
+    height: int = 0
 
 
 class ImageRequest(Struct):
@@ -80,6 +112,10 @@ class ImageRequest(Struct):
     quality: str = "auto"
     output_format: str = "png"
     inputs: list[InputImage] = field(default_factory=list)
+    # Where the first of `inputs` may be changed: its transparent parts.
+    mask: InputImage | None = None
+    # How many sketches of a picture a stream should show before it.
+    partial_images: int = 0
     b64: bool = False
 
     @property
@@ -102,14 +138,29 @@ class EmbeddingAnswer(Struct):
 
 
 class Picture(Struct):
-    """One finished picture, encoded."""
+    """One finished picture: encoded, as `data`, or still at the provider, at `url`.
+
+    An address of a provider's never leaves us: it is copied to our storage first.
+    """
+
+    data: bytes = b""
+    mime: str = "image/png"
+    revised_prompt: str | None = None
+    url: str = ""
+
+
+class PartialPicture(Struct, frozen=True):
+    """A sketch of picture number `picture` while it is being made, the `index`-th of it. Both count from 0."""
 
     data: bytes
-    mime: str
-    revised_prompt: str | None = None
+    mime: str = "image/png"
+    index: int = 0
+    picture: int = 0
 
 
 class ImageAnswer(Struct):
+    """The pictures that were made. Fewer than asked for where the provider failed some of them; never none."""
+
     pictures: list[Picture]
     usage: Usage
 

@@ -10,7 +10,10 @@ os.environ.setdefault("ARKROUTE_DATA", tempfile.mkdtemp(prefix="arkroute-tests-"
 os.environ["DEBUG"] = "on"
 os.environ["SECRET_KEY"] = "tests-only"
 os.environ.setdefault("LOG_LEVEL", "WARNING")
-for name in ("OPENAI_API_KEY", "REDIS_URL", "MODEL_ALIASES", "SELFHOSTED_POOLS", "LOCAL_CHAT_GGUF", "LOCAL_AUDIO"):
+for name in (
+    *("OPENAI_API_KEY", "GEMINI_API_KEY", "MODELARK_API_KEY", "KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY"),
+    *("DASHSCOPE_API_KEY", "REDIS_URL", "MODEL_ALIASES", "SELFHOSTED_POOLS", "LOCAL_CHAT_GGUF", "LOCAL_AUDIO"),
+):
     os.environ.pop(name, None)
 if "PYTEST_XDIST_WORKER" not in os.environ:  # which inherits the one of the process that started it
     os.environ.pop("DATABASE_URL", None)

@@ -1,15 +1,14 @@
-"""The start of every view: who calls, within which limits, with which body."""
+"""The start of every view: who calls, within which limits."""
 
-from typing import Any, cast
+from typing import cast
 
 from rest_framework.request import Request
 
 from api.admit import admit
-from api.body import check_media_type, parse_max_credits
+from api.body import parse_max_credits
 from api.cookies import read_session_id
 from api.middleware import ApiRequest
 from gateway.call import Call
-from gateway.requests.decoding import decode_object
 
 
 async def begin_call(request: Request, endpoint: str, *, read: bool = False) -> Call:
@@ -29,9 +28,3 @@ async def begin_call(request: Request, endpoint: str, *, read: bool = False) -> 
         http.call = call
         call.max_credits = parse_max_credits(request.headers.get("x-arkroute-max-credits"))
     return call
-
-
-def json_body(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent, by the express lane's rules. Raises a `RequestError`."""
-    check_media_type(request.headers.get("content-type"))
-    return decode_object(request._request.body)

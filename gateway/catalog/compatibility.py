@@ -29,9 +29,21 @@ INTRODUCTION = """\
 *Written from the catalogue by `manage.py write_compatibility`.*
 
 Point any OpenAI client at our base URL. `/chat/completions`, `/embeddings` and `/audio/transcriptions` take what
-OpenAI's take. To a vendor's model every parameter is passed on as it came. This page tells where open-weight models
-differ: those of the engine, which run on this machine, and those of a pool, your own servers
+OpenAI's take, and so does `/responses`, of which nothing is kept for another request. The tables tell where open-weight
+models differ: those of the engine, which run on this machine, and those of a pool, your own servers
 ([own-models.md](own-models.md)).
+
+To a vendor's model parameters are passed on as they came, but for these:
+
+- What the vendor lacks, and what it bills apart from the tokens or keeps under the operator's account. A search
+  (`web_search_options`, Alibaba's `enable_search` and `search_options`) and Google's `extra_body` and `google` are a
+  422; `service_tier` and `store` are ignored, and
+  `metadata` where it is for what is stored. GET /v1/models describes what each model takes.
+- A part of a message that names a file at the vendor's (`file_id`) is a 422 for every model: send the data.
+- `/responses` passes on the fields that cost nothing extra, and tools that the client runs itself: `function`,
+  `custom`, `namespace`, `apply_patch`, `local_shell`, `tool_search`, and `shell` in a local environment. Searches and
+  `image_generation` are ignored, all others (`mcp`, `code_interpreter`, `computer`) a 422. `service_tier`,
+  `reasoning.mode`, `background_options` and `access_programs` are ignored.
 
 ## Names of models
 

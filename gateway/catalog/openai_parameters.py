@@ -50,6 +50,9 @@ SERVERS_OWN = (
     "priority",
     "use_beam_search",
 )
+# Fields of the vendors' own that they bill apart from the tokens (Alibaba's searches), or that reach into the account
+# that the operator has there (Google's cached contents).
+VENDORS_OWN = ("enable_search", "extra_body", "google", "search_options")
 # What a message's content may hold besides text.
 CHAT_PARTS = ("image_url", "input_audio", "file", "refusal")
 EMBEDDING_BASIC = ("input", "model", "encoding_format")

@@ -225,6 +225,8 @@ def _image(spec: ImageSpec) -> Schema:
     }
     if spec.max_inputs:
         fields["image"] = _pictures("Reference", "A picture to start from", spec.max_inputs)
+    if spec.mask:
+        fields["mask"] = _pictures("Mask", "A PNG of the picture's size, transparent where that is to change", 1)
     if spec.qualities:
         fields["quality"] = {
             "title": "Quality",
@@ -247,6 +249,8 @@ def _image(spec: ImageSpec) -> Schema:
         "enum": ["url", "b64_json"],
         "default": "url",
     }
+    fields["stream"] = _flag("Stream", "Sends the picture in base64 as a server-sent event, sketches of it before.")
+    fields["partial_images"] = _integer("Sketches", "How many to send, if the model shows any; with `stream`.", 0, 3, 0)
     return fields
 
 
@@ -311,10 +315,11 @@ def _prompt(description: str) -> Schema:
 
 def _pictures(title: str, description: str, most: int) -> Schema:
     one = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/*"}
-    field: Schema = {"title": title, "description": f"{description}, in base64 or as a data URI."}
+    how = "in base64, as a data URI, or as an https address"
+    field: Schema = {"title": title, "description": f"{description}, {how}."}
     if most == 1:
         return {**field, **one}
-    field["description"] = f"{description}, in base64 or as a data URI, or a list of up to {most}."
+    field["description"] = f"{description}, {how}; or a list of up to {most}."
     return {**field, "anyOf": [one, {"type": "array", "items": one, "maxItems": most}]}
 
 

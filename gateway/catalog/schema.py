@@ -18,6 +18,7 @@ from gateway.catalog.openai_parameters import (
     EMBEDDING_OPTIONAL,
     SERVERS_OWN,
     TRANSCRIPTION_OPTIONAL,
+    VENDORS_OWN,
     check_lists,
 )
 
@@ -86,7 +87,7 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     ignores: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_lists(self.refuses, self.ignores, CHAT_OPTIONAL + CHAT_PARTS + SERVERS_OWN)
+        check_lists(self.refuses, self.ignores, CHAT_OPTIONAL + CHAT_PARTS + SERVERS_OWN + VENDORS_OWN)
         if self.tools and self.forced_tools:
             raise ValueError("`forced_tools` is for a model without `tools`")
         if not 0 < self.max_output <= self.context:
@@ -110,9 +111,15 @@ class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return LongContext(0, self.input_usd, self.output_usd, self.cached_usd)
 
     @cached_property
-    def takes_everything(self) -> bool:
-        """Whether there is nothing in OpenAI's API that the model lacks."""
-        return self.tools and self.vision and self.image_urls and self.max_n == 128 and not self.refuses
+    def takes_all_values(self) -> bool:
+        """Whether whatever OpenAI's API takes in a field, the model takes in it too, unless it refuses the field."""
+        return (
+            self.tools
+            and self.vision
+            and self.image_urls
+            and self.max_n == 128
+            and not set(self.refuses) & set(CHAT_PARTS)
+        )
 
 
 class EmbeddingSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,8 +177,14 @@ class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
     # A size that the model lacks is refused; otherwise its closest one is made.
     exact: bool = False
     max_n: Positive = 10
+    # Pictures in one request to the vendor: more are asked for in several at once.
+    per_call: Positive = 10
     # Reference pictures in one request.
     max_inputs: int = 0
+    # The price of each of them beyond the first, once for all pictures that are made of them.
+    input_credits: Decimal = Decimal(0)
+    # A mask may say which parts of the first one are to change.
+    mask: bool = False
     qualities: tuple[str, ...] = ()
     default_quality: str = "auto"
     formats: tuple[str, ...] = ("png",)
@@ -188,6 +201,12 @@ class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`default_quality` is none of `qualities`")
         if not self.formats:
             raise ValueError("`formats` is empty")
+        if self.input_credits < 0 or self.input_credits * 1000 % 1:
+            raise ValueError("`input_credits` is below 0, or has more than three decimals")
+        if self.input_credits and self.max_inputs < 2:
+            raise ValueError("`input_credits` needs `max_inputs` of 2 at least")
+        if self.mask and not self.max_inputs:
+            raise ValueError("`mask` needs `max_inputs`")
 
     def takes(self, width: int, height: int) -> bool:
         """Whether the model makes pictures of exactly this size."""

@@ -13,6 +13,7 @@ from gateway.catalog.schema import ChatSpec
 from gateway.charge import Charge, charging
 from gateway.errors import InvalidValue, ProviderError, ProviderFault
 from gateway.flows.delivery import Delivery
+from gateway.flows.dialect import Delivered, Dialect
 from gateway.pricing import affordable_output, quote
 from gateway.providers.base import ChatProvider, Deployment
 from gateway.providers.registry import get_provider
@@ -21,43 +22,58 @@ from gateway.routing.deployments import find_deployments
 from gateway.routing.execute import execute, explain, note_failure
 from gateway.sessions.conversation import conversation
 from gateway.tokens import within_limits
-from gateway.types import ChatRequest
+from gateway.types import ChatAnswer, ChatRequest, Usage
+
+# The usage comes last in a stream, and tells what a provider that we pay has billed, thoughts before the first word
+# included. When the client leaves, the stream is read on for so many seconds.
+LINGER_SECONDS = 5.0
 
 
-async def complete(call: Call, request: ChatRequest) -> dict[str, Any]:
-    """OpenAI's `chat.completion` object. Raises a `GatewayError`; then nothing was charged."""
+async def complete(call: Call, request: ChatRequest, dialect: Dialect | None = None) -> dict[str, Any]:
+    """OpenAI's `chat.completion` object, or what another `dialect` has in its place.
+
+    Raises a `GatewayError`; then nothing was charged.
+    """
+    dialect = dialect or ChatDialect(request)
     model = get_model(request.model)
     spec = _chat_spec(model.chat, request)
-    deployments = await find_deployments(model, request)
-    call.model, call.ignored_params = request.model, ignored_params(deployments[0].model, request)
+    call.model = request.model
+    deployments = dialect.choose(call, await find_deployments(model, request))
     async with conversation(call, request, deployments) as turn, charging(call, quote(model, request)) as charge:
         _cap_output(call, charge, request)
-        answer = await execute(call, deployments, lambda deployment: _provider(deployment).chat(deployment, request))
+        answer = await execute(call, deployments, dialect.ask)
         await charge.capture(within_limits(answer.usage, spec, request))
         turn.hear(answer.body)
     answer.body["model"] = request.model
     return answer.body
 
 
-async def stream(call: Call, request: ChatRequest) -> AsyncGenerator[list[bytes], None]:
+async def stream(call: Call, request: ChatRequest, dialect: Dialect | None = None) -> AsyncGenerator[list[bytes], None]:
     """The completion's chunks as JSON, those that arrived together in one list; the last one may be the usage.
 
     Before the first list it raises like `complete`. After it, what was delivered is charged, whatever ends the
-    stream: its end, a provider that fails (raised as a `GatewayError`), or a client that leaves (`aclose`).
+    stream: its end, a provider that fails (raised as a `GatewayError`), or a client that leaves (`aclose`, or a
+    cancellation put off by `call.linger`). Who has left pays by the provider's count if it comes within
+    `LINGER_SECONDS`, else for what had come until then.
     """
+    dialect = dialect or ChatDialect(request)
     model = get_model(request.model)
     spec = _chat_spec(model.chat, request)
-    deployments = await find_deployments(model, request)
-    call.model, call.ignored_params = request.model, ignored_params(deployments[0].model, request)
+    call.model = request.model
+    deployments = dialect.choose(call, await find_deployments(model, request))
     async with conversation(call, request, deployments) as turn, charging(call, quote(model, request)) as charge:
         _cap_output(call, charge, request)
-        opened = await execute(call, deployments, lambda deployment: _open(deployment, request))
+        opened = await execute(call, deployments, lambda deployment: _open(dialect, deployment))
         delivery = opened.delivery
+        call.linger = LINGER_SECONDS if opened.is_external else 0.0
+        left_with: Usage | None = None
         async with aclosing(opened.chunks):
             try:
                 turn.hear_chunks(opened.first)
                 yield opened.first
                 while chunks := await _next(call, opened.chunks):
+                    if call.client_left and left_with is None:
+                        left_with = delivery.usage
                     if visible := delivery.take(chunks):
                         turn.hear_chunks(visible)
                         yield visible
@@ -66,15 +82,17 @@ async def stream(call: Call, request: ChatRequest) -> AsyncGenerator[list[bytes]
                 if isinstance(error, ProviderError):
                     note_failure(call, error)
                 if delivery.anything:
-                    cost = await charge.capture(within_limits(delivery.usage, spec, request), cut_by=error)
+                    usage = _usage_of_cut(delivery.usage, left_with)
+                    cost = await charge.capture(within_limits(usage, spec, request), cut_by=error)
                 if isinstance(error, ProviderError):
                     raise explain(error, cost) from error
                 raise
         usage = within_limits(delivery.usage, spec, request)
         charged = await charge.capture(usage)
-        turn.end()
-    if request.include_usage:
-        yield [delivery.usage_chunk(usage, charged)]
+        if not call.client_left:
+            turn.end()
+    if last := delivery.end(usage, charged):
+        yield last
 
 
 class _Opened(Struct):
@@ -82,16 +100,17 @@ class _Opened(Struct):
 
     first: list[bytes]
     chunks: AsyncGenerator[list[bytes], None]
-    delivery: Delivery
+    delivery: Delivered
+    is_external: bool
 
 
-async def _open(deployment: Deployment, request: ChatRequest) -> _Opened:
-    chunks = _provider(deployment).stream_chat(deployment, request)
-    delivery = Delivery(request, recounts=deployment.replica is not None and request.n > 1)
+async def _open(dialect: Dialect, deployment: Deployment) -> _Opened:
+    chunks = dialect.stream(deployment)
+    delivery = dialect.delivery(deployment)
     try:
         async for payloads in chunks:
             if first := delivery.take(payloads):
-                return _Opened(first, chunks, delivery)
+                return _Opened(first, chunks, delivery, deployment.is_external)
         raise ProviderError(ProviderFault.BROKEN, "a stream without a completion")
     except BaseException:
         await chunks.aclose()
@@ -105,6 +124,11 @@ async def _next(call: Call, chunks: AsyncGenerator[list[bytes], None]) -> list[b
         return await anext(chunks, [])
     finally:
         call.waited += perf_counter() - began
+
+
+def _usage_of_cut(usage: Usage, left_with: Usage | None) -> Usage:
+    """What is charged of a stream that was cut. Our own count ends where the client left."""
+    return usage if usage.reported or left_with is None else left_with
 
 
 def _chat_spec(spec: ChatSpec | None, request: ChatRequest) -> ChatSpec:
@@ -121,5 +145,23 @@ def _cap_output(call: Call, charge: Charge, request: ChatRequest) -> None:
         request.max_tokens = call.capped_tokens = affordable_output(charge.quote, charge.held, request)
 
 
-def _provider(deployment: Deployment) -> ChatProvider:
-    return get_provider(deployment.provider)
+class ChatDialect:
+    """Chat completions: OpenAI's first API, which all providers speak."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
+
+    def choose(self, call: Call, deployments: list[Deployment]) -> list[Deployment]:
+        call.ignored_params = ignored_params(deployments[0].model, self._request)
+        return deployments
+
+    async def ask(self, deployment: Deployment) -> ChatAnswer:
+        provider: ChatProvider = get_provider(deployment.provider)
+        return await provider.chat(deployment, self._request)
+
+    def stream(self, deployment: Deployment) -> AsyncGenerator[list[bytes], None]:
+        provider: ChatProvider = get_provider(deployment.provider)
+        return provider.stream_chat(deployment, self._request)
+
+    def delivery(self, deployment: Deployment) -> Delivery:
+        return Delivery(self._request, recounts=deployment.replica is not None and self._request.n > 1)

@@ -89,8 +89,10 @@ class Delivery:
             return self._reported
         return count_choices(self._reported, estimate_tokens(self._text_bytes))
 
-    def usage_chunk(self, usage: Usage, charged: int) -> bytes:
-        """The last chunk of a stream whose client asked for usage: what came with it, and the `credits` charged."""
+    def end(self, usage: Usage, charged: int) -> list[bytes]:
+        """For a client that asked for usage one more chunk: what the provider said, and the `credits` charged."""
+        if not self._request.include_usage:
+            return []
         last = msgspec.json.decode(self._last)
         counts = {
             "prompt_tokens": usage.input_tokens,
@@ -103,7 +105,7 @@ class Delivery:
             "choices": [],
             "usage": {**self._usage, **counts, "credits": credits_number(charged)},
         }
-        return msgspec.json.encode(chunk)
+        return [msgspec.json.encode(chunk)]
 
     def _count(self, chunk: _Chunk) -> set[int]:
         """Counts the chunk's text. Returns the choices that begin with it and do not name their role."""

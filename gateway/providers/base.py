@@ -5,7 +5,7 @@ credits, limits or users.
 """
 
 from collections.abc import AsyncGenerator
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -18,10 +18,14 @@ from gateway.types import (
     EmbeddingRequest,
     ImageAnswer,
     ImageRequest,
+    PartialPicture,
     Segment,
     TranscriptionAnswer,
     TranscriptionRequest,
 )
+
+# Characters. No provider's keys are shorter.
+SHORTEST_SECRET = 8
 
 
 class Deployment(Struct, frozen=True):
@@ -51,6 +55,20 @@ class Deployment(Struct, frozen=True):
         """How answers and receipts name who served: `provider/model`."""
         return f"{self.provider}/{self.model.upstream}"
 
+    @property
+    def secrets(self) -> list[str]:
+        """What no message may repeat: the key, and its parts where it is two in one (`access|secret`).
+
+        Not a part so short that it is found in any text.
+        """
+        parts = self.api_key.split("|")
+        return [self.api_key, *(part for part in parts if len(part) >= SHORTEST_SECRET and part != self.api_key)]
+
+    @property
+    def is_external(self) -> bool:
+        """Whether somebody else answers, who is paid: neither a server of one's own nor the sandbox."""
+        return self.replica is None and bool(self.api_key)
+
 
 @runtime_checkable
 class ChatProvider(Protocol):
@@ -68,13 +86,47 @@ class ChatProvider(Protocol):
 
 
 @runtime_checkable
+class ResponsesProvider(Protocol):
+    """A provider whose models speak OpenAI's Responses API. `body` is a client's, but for what is ours to decide."""
+
+    async def respond(self, deployment: Deployment, body: dict[str, Any]) -> dict[str, Any]:
+        """The whole `response` object, complete or incomplete; a failed one raises `ProviderError`."""
+        ...
+
+    def stream_response(self, deployment: Deployment, body: dict[str, Any]) -> AsyncGenerator[list[bytes], None]:
+        """The response's events as they came, those that arrived together in one list; the last one is its end.
+
+        A stream that fails or is cut before raises `ProviderError`. Closing the iterator closes the connection.
+        """
+        ...
+
+
+@runtime_checkable
 class EmbeddingProvider(Protocol):
     async def embed(self, deployment: Deployment, request: EmbeddingRequest) -> EmbeddingAnswer: ...
 
 
 @runtime_checkable
 class ImageProvider(Protocol):
-    async def generate_images(self, deployment: Deployment, request: ImageRequest) -> ImageAnswer: ...
+    async def generate_images(self, deployment: Deployment, request: ImageRequest) -> ImageAnswer:
+        """At most `request.n` pictures, in one request to the provider: `n` is never above the model's `per_call`.
+
+        Where some fail, those that did not; where all fail, the first one's `ProviderError`.
+        """
+        ...
+
+
+@runtime_checkable
+class ImageStreamProvider(Protocol):
+    def stream_images(
+        self, deployment: Deployment, request: ImageRequest
+    ) -> AsyncGenerator[PartialPicture | ImageAnswer, None]:
+        """Sketches as they come, at most `request.partial_images` of each picture, then the whole answer.
+
+        The answer is that of `generate_images`; a stream that is cut before it raises `ProviderError`. Closing the
+        iterator closes the connection to the provider.
+        """
+        ...
 
 
 @runtime_checkable

@@ -4,12 +4,20 @@ from typing import Any
 
 from gateway.errors import ProviderNotConfigured
 from gateway.pools import find_pool
-from gateway.providers.openai_compatible import OpenAICompatible
+from gateway.providers.alibaba import Alibaba
+from gateway.providers.bytedance import ByteDance
+from gateway.providers.google import Google
+from gateway.providers.kling import Kling
+from gateway.providers.openai import OpenAI
 from gateway.providers.sandbox import Sandbox
 from gateway.providers.selfhosted import SelfHosted
 
 PROVIDERS: dict[str, object] = {
-    "openai": OpenAICompatible(),
+    "alibaba": Alibaba(),
+    "bytedance": ByteDance(),
+    "google": Google(),
+    "kling": Kling(),
+    "openai": OpenAI(),
     "sandbox": Sandbox(),
 }
 # Of every pool: the engine's, and those that the operator names.

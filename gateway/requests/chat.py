@@ -178,4 +178,8 @@ def _check_part(part: Part, where: str) -> int:
         return len((part.refusal or "").encode())
     elif getattr(part, part.type) is None:
         raise MissingParameter(f"`{where}.{part.type}` is required.", param=f"{where}.{part.type}")
+    elif part.file is not None and part.file.get("file_id"):
+        # Those at a vendor's belong to the operator's account.
+        where = f"{where}.file.file_id"
+        raise InvalidValue(f"`{where}`: no files are kept here. Send the data instead.", param=where)
     return 0

@@ -1,17 +1,34 @@
-"""Pictures that come with a request: as base64, as a data URI, or as an address on the public internet."""
+"""Pictures that come with a request: as a file, as base64, as a data URI, or as an address on the public internet."""
 
+import asyncio
 import base64
 import binascii
-import ipaddress
+import io
 import re
-import socket
-from unicodedata import normalize
-from urllib.parse import urlsplit
+from typing import TypeAlias
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from gateway.errors import InvalidImage, InvalidImageURL
+from PIL import Image
+
+from gateway.addresses import may_be_public, read_address
+from gateway.errors import InvalidImage, InvalidImageURL, Overloaded
+from gateway.fetch import FetchError, stream
+from gateway.together import together
 from gateway.types import InputImage
 
+# A picture as it came: the bytes of a file, or base64, a data URI or an address.
+Source: TypeAlias = bytes | str
+
 MAX_PICTURE_BYTES = 20 * 1024 * 1024
+# All that is fetched for one request.
+MAX_FETCHED_BYTES = 32 * 1024 * 1024
+FETCH_SECONDS = 20.0
+# Fetches of one owner at once, over all requests, and the seconds for which one waits for its turn.
+OWNERS_FETCHES = 4
+LONGEST_WAIT = 60.0
+RETRY_AFTER = 10
+# A few kilobytes can unpack to gigabytes. The largest of phones' cameras have a little less.
+MAX_PICTURE_PIXELS = 50_000_000
 _MAGIC = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -21,14 +38,89 @@ _MAGIC = {
     b"II*\x00": "image/tiff",
     b"MM\x00*": "image/tiff",
 }
+# Bytes by which every type is told.
+SNIFFED_BYTES = 16
+# What reads a header; nothing of Pillow's else touches what somebody sent. It does not know HEIC.
+_READERS = {
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/gif": "GIF",
+    "image/bmp": "BMP",
+    "image/tiff": "TIFF",
+    "image/webp": "WEBP",
+    "image/avif": "AVIF",
+}
+# The box of a HEIC file that tells an item's size: version and flags, then width and height (ISO/IEC 23008-12, 6.5.3).
+_HEIC_SIZE = re.compile(rb"ispe.{4}(.{4})(.{4})", re.DOTALL)
 # To the standard alphabet; the line breaks of wrapped base64 fall away.
 _ALPHABET, _WHITESPACE = bytes.maketrans(b"-_", b"+/"), b" \t\n\v\f\r"
-# Parsers disagree about what these mean in an address: the one that fetches it could see another host than we do.
-_AMBIGUOUS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\\]")
-_HOST = re.compile(r"[0-9a-z._:-]{1,253}", re.ASCII)
-# IPv6 networks whose addresses end in an IPv4 address that a translator on the way may send to (RFC 6052, 7915, 4291).
-_ENDS_IN_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
-_LOCAL_NAMES = ("localhost", ".localhost", ".local", ".internal", ".lan", ".home.arpa")
+
+
+# Of each owner; semaphores belong to an event loop.
+_Turns: TypeAlias = WeakValueDictionary[int, asyncio.Semaphore]
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
+
+
+async def load_pictures(sources: list[Source], *, param: str, owner: int) -> list[InputImage]:
+    """The pictures, in their order; those that came as an address are fetched, a few of an `owner` at once.
+
+    Raises `InvalidImage`, `InvalidImageURL`, or `Overloaded` where too many of the owner's wait.
+    """
+    budget = _Budget(MAX_FETCHED_BYTES)
+    turns = _turns.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    turn = turns.setdefault(owner, asyncio.Semaphore(OWNERS_FETCHES))
+    return await together(_load(source, budget, turn, param) for source in sources)
+
+
+async def _load(source: Source, budget: "_Budget", turn: asyncio.Semaphore, param: str) -> InputImage:
+    if isinstance(source, bytes):
+        return read_picture(source, param=param)
+    if not is_address(source):
+        return decode_picture(source, param=param)
+    try:
+        return read_picture(await _fetch(source, budget, turn), param=param)
+    except FetchError as error:
+        raise InvalidImageURL(
+            f"`{param}` cannot be fetched: {error}. Send the address of a picture, or the picture itself.", param=param
+        ) from None
+    except InvalidImage as error:
+        raise InvalidImageURL(error.message, param=param) from None
+
+
+class _Budget:
+    """The bytes that the addresses of one request may still bring."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def spend(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise FetchError(f"the pictures of a request have more than {MAX_FETCHED_BYTES >> 20} MB together")
+
+
+async def _fetch(url: str, budget: _Budget, turn: asyncio.Semaphore) -> bytes:
+    try:
+        async with asyncio.timeout(LONGEST_WAIT):
+            await turn.acquire()
+    except TimeoutError:
+        raise Overloaded(
+            "Too many of your pictures wait to be fetched. Nothing was charged; try again.", retry_after=RETRY_AFTER
+        ) from None
+    try:
+        pieces = []
+        async with stream(url, max_bytes=MAX_PICTURE_BYTES, seconds=FETCH_SECONDS) as (_, body):
+            async for piece in body:
+                budget.spend(len(piece))
+                pieces.append(piece)
+    finally:
+        turn.release()
+    return b"".join(pieces)
+
+
+def is_address(value: str) -> bool:
+    """Whether `value` names a picture rather than holding it."""
+    return value[:8].lower().startswith(("http://", "https://"))
 
 
 def check_picture(value: str, *, param: str) -> None:
@@ -37,38 +129,74 @@ def check_picture(value: str, *, param: str) -> None:
     Raises `InvalidImage` or `InvalidImageURL`.
     """
     if value[:5].lower() == "data:":
-        decode_picture(value, param=param)
+        _sniff(_decode(value, param), param)
     else:
         check_address(value, param=param)
 
 
+def check_address(url: str, *, param: str) -> None:
+    """Accepts an http(s) address whose host is not plainly private. Names are not resolved here.
+
+    Raises `InvalidImageURL`.
+    """
+    try:
+        address = read_address(url)
+    except ValueError:
+        raise InvalidImageURL(f"`{param}` must be an https URL or a data URI with base64.", param=param) from None
+    if not may_be_public(address.host):
+        raise InvalidImageURL(f"`{param}` must be an address on the public internet.", param=param)
+
+
 def decode_picture(value: str, *, param: str) -> InputImage:
-    """The picture in a data URI or in bare base64 (both alphabets, also in lines). Its type is sniffed, never believed.
+    """The picture in a data URI or in bare base64 (both alphabets, also in lines), its header read.
 
     Raises `InvalidImage`.
     """
+    return read_picture(_decode(value, param), param=param)
+
+
+def _decode(value: str, param: str) -> bytes:
     encoded = value
     if value[:5].lower() == "data:":
         head, comma, encoded = value.partition(",")
         if not comma or ";base64" not in head.lower():
             raise InvalidImage(f"`{param}`: a data URI looks like `data:image/png;base64,…`.", param=param)
-    elif value[:8].lower().startswith(("http://", "https://")):
-        raise InvalidImage(
-            f"`{param}` takes the picture itself, as base64 or as a data URI, not its address.", param=param
-        )
     try:
         data = encoded.encode("ascii").translate(_ALPHABET, _WHITESPACE)
         if len(data) > MAX_PICTURE_BYTES * 4 // 3 + 4:
-            raise InvalidImage(f"`{param}`: a picture has at most {MAX_PICTURE_BYTES >> 20} MB.", param=param)
-        data = base64.b64decode(data, validate=True)
+            raise _too_large(param)
+        return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidImage(
-            f"`{param}` is not valid base64. Send the picture as base64 or as a data URI.", param=param
+            f"`{param}` is not valid base64. Send the picture as base64, as a data URI, or its https address.",
+            param=param,
         ) from None
+
+
+def read_picture(data: bytes, *, param: str) -> InputImage:
+    """The picture in `data`, of which the header alone was read. Its type is sniffed, never believed.
+
+    Raises `InvalidImage` for what is none, and for one of too many bytes or pixels.
+    """
+    if len(data) > MAX_PICTURE_BYTES:
+        raise _too_large(param)
+    mime = _sniff(data, param)
+    try:
+        width, height = _measure(data, mime)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_many_pixels(param) from None
+    except Exception:  # Pillow's readers stumble over bad bytes in many ways
+        raise InvalidImage(f"`{param}` cannot be read. Send a whole picture.", param=param) from None
+    if width * height > MAX_PICTURE_PIXELS:
+        raise _too_many_pixels(param)
+    return InputImage(data=data, mime=mime, width=width, height=height)
+
+
+def _sniff(data: bytes, param: str) -> str:
     mime = sniff_picture(data)
     if mime is None:
-        raise InvalidImage(f"`{param}` is no PNG, JPEG, WebP, GIF, BMP, TIFF or HEIC picture.", param=param)
-    return InputImage(data=data, mime=mime)
+        raise InvalidImage(f"`{param}` is no PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC picture.", param=param)
+    return mime
 
 
 def sniff_picture(data: bytes) -> str | None:
@@ -83,56 +211,21 @@ def sniff_picture(data: bytes) -> str | None:
     return None
 
 
-def check_address(url: str, *, param: str) -> None:
-    """Accepts an http(s) address whose host is not plainly private. Names are not resolved here.
-
-    Raises `InvalidImageURL`.
-    """
-    if _AMBIGUOUS.search(url):
-        raise InvalidImageURL(f"`{param}` is no valid URL: it holds whitespace or a backslash.", param=param)
-    try:
-        parts = urlsplit(url)
-        host = _canonical(parts.hostname or "")
-        _ = parts.port
-    except ValueError:
-        raise InvalidImageURL(f"`{param}` is no valid URL.", param=param) from None
-    if parts.scheme.lower() not in ("http", "https") or not host:
-        raise InvalidImageURL(f"`{param}` must be an https URL or a data URI with base64.", param=param)
-    if host == "localhost" or host.endswith(_LOCAL_NAMES) or not _is_public(host):
-        raise InvalidImageURL(f"`{param}` must be an address on the public internet.", param=param)
+def _measure(data: bytes, mime: str) -> tuple[int, int]:
+    """Width and height as the header tells them. Pillow reads no further before it is told to."""
+    if reader := _READERS.get(mime):
+        with Image.open(io.BytesIO(data), formats=[reader]) as image:
+            return image.size
+    sizes = [(int.from_bytes(width), int.from_bytes(height)) for width, height in _HEIC_SIZE.findall(data)]
+    # Several: the tiles that it is made of, and the whole.
+    return max(sizes, key=lambda size: size[0] * size[1])
 
 
-def _canonical(host: str) -> str:
-    """`host` as a resolver gets it: `①②⑦。0。0。1` is 127.0.0.1. Raises `ValueError` for what is no host."""
-    if len(host) > 253:
-        raise ValueError("too long for a host")
-    # The codec knows the dots of IDNA and the characters without a width, but only the digits of an old Unicode.
-    name = normalize("NFKC", host).encode("idna").decode("ascii").lower().rstrip(".")
-    if name and not _HOST.fullmatch(name):
-        raise ValueError("no host")
-    return name
+def _too_large(param: str) -> InvalidImage:
+    return InvalidImage(f"`{param}`: a picture has at most {MAX_PICTURE_BYTES >> 20} MB.", param=param)
 
 
-def _is_public(host: str) -> bool:
-    """False for a private address, in any spelling that a resolver would take (`127.1`, `0x7f000001`)."""
-    try:
-        address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(host)
-    except ValueError:
-        try:
-            address = ipaddress.IPv4Address(socket.inet_aton(host))
-        except OSError:
-            return True
-    if isinstance(address, ipaddress.IPv4Address):
-        return address.is_global
-    if address.ipv4_mapped:
-        return address.ipv4_mapped.is_global
-    return address.is_global and all(embedded.is_global for embedded in _embedded_in(address))
-
-
-def _embedded_in(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """The IPv4 addresses to which `address` may lead: through NAT64, 6to4 or Teredo."""
-    found = [address.sixtofour] if address.sixtofour else []
-    found += address.teredo or ()
-    if any(address in network for network in _ENDS_IN_IPV4):
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return found
+def _too_many_pixels(param: str) -> InvalidImage:
+    return InvalidImage(
+        f"`{param}` has more than {MAX_PICTURE_PIXELS // 1_000_000} million pixels. Send a smaller one.", param=param
+    )

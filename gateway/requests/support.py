@@ -15,7 +15,7 @@ DEFAULTS: dict[str, tuple[Any, ...]] = {
     "parallel_tool_calls": (True,),
     "presence_penalty": (0,),
     "response_format": ({"type": "text"},),
-    "service_tier": ("auto",),
+    "service_tier": ("auto", "default"),
     "temperature": (1,),
     "tool_choice": ("auto",),
     "top_p": (1,),
@@ -45,7 +45,7 @@ def lacks(model: Model, request: object) -> str | None:
     An embedding's `dimensions` are none of them: they bind the model that is asked, and a stand-in's are made to fit.
     """
     if isinstance(request, ChatRequest) and model.chat is not None:
-        return None if model.chat.takes_everything else _chat_lacks(model.chat, request)
+        return _chat_lacks(model.chat, request)
     if isinstance(request, EmbeddingRequest) and model.embedding is not None:
         return _embedding_lacks(model.embedding, request)
     if isinstance(request, TranscriptionRequest) and model.transcription is not None:
@@ -56,15 +56,18 @@ def lacks(model: Model, request: object) -> str | None:
 def ignored_params(model: Model, request: ChatRequest | EmbeddingRequest) -> list[str]:
     """The parameters sent, in their order, that `model` lacks without harm. Its adapter leaves them out."""
     spec = model.chat or model.embedding
-    if spec is None or not spec.ignores:
+    if spec is None or request.body.keys().isdisjoint(spec.ignores):
         return []
     return [name for name in request.body if name in spec.ignores and _is_sent(name, request.body)]
 
 
 def _chat_lacks(spec: ChatSpec, request: ChatRequest) -> str | None:
-    for name in request.body:
-        if name in spec.refuses and _is_sent(name, request.body):
-            return name
+    if not request.body.keys().isdisjoint(spec.refuses):
+        for name in request.body:
+            if name in spec.refuses and _is_sent(name, request.body):
+                return name
+    if spec.takes_all_values:
+        return None
     if request.n > spec.max_n:
         return "n"
     lacking = None if spec.tools else _lacking_tool(spec, request.body)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TypeVar
@@ -20,37 +19,28 @@ from gateway.errors import (
     ProviderFailed,
     ProviderFault,
     ProviderTimeout,
+    RequestError,
 )
 from gateway.providers.base import Deployment
+from gateway.routing import health, keys
+from gateway.routing.route import Route
 from gateway.sessions.seat import take_seat
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
-# One more try, and only where the provider cannot have begun the work: it refused at the door.
-ATTEMPTS = 2
-_REFUSED_AT_THE_DOOR = frozenset({ProviderFault.UNREACHABLE, ProviderFault.RATE_LIMITED, ProviderFault.OVERLOADED})
-# Servers of one's own charge nothing for work begun in vain, so that another of them may try it, too. A timeout is not
-# repeated: the client has waited for as long as it should.
-POOL_ATTEMPTS = 3
-_ANOTHER_REPLICA_MAY = _REFUSED_AT_THE_DOOR | {ProviderFault.BROKEN, ProviderFault.AUTH}
-# Longer than this a client is better served by our 503 and its own patience. Seconds.
-_LONGEST_PAUSE = 2.0
-
 
 async def execute(
     call: Call, deployments: list[Deployment], attempt: Callable[[Deployment], Awaitable[Answer]]
 ) -> Answer:
-    """The first answer that `attempt` gets. Notes on `call` who served, how long we waited, and its session.
+    """The first answer that `attempt` gets. Notes on `call` who was tried, who served, how long we waited, its session.
 
-    Raises the `GatewayError` that the last `ProviderError` means to a client.
+    Raises the `GatewayError` that the last `ProviderError` means to a client. `attempt` may raise a `RequestError`
+    where a fallback's model cannot do what the request asks for: the next one is tried.
     """
     seating = await take_seat(call, deployments)
-    if seating is not None:
-        deployments = seating.deployments
-    tries = max(ATTEMPTS, min(len(deployments), POOL_ATTEMPTS)) if deployments[0].replica else ATTEMPTS
-    for number in range(1, tries + 1):
-        deployment = deployments[(number - 1) % len(deployments)]
+    route = Route(deployments if seating is None else seating.deployments)
+    while (deployment := route.enter()) is not None:
         if seating is not None:
             deployment = await seating.place(deployment)
         call.served_by, call.stand_in = deployment.label, deployment.stand_in
@@ -58,23 +48,26 @@ async def execute(
         try:
             answer = await attempt(deployment)
         except ProviderError as error:
-            _note(call, deployment, began, error.kind)
-            _log(call, error)
-            pause = _pause(error, deployment, deployments[number % len(deployments)])
-            if number == tries or pause is None:
-                raise explain(error) from error
-            if pause:
-                await asyncio.sleep(pause)
-                call.waited += pause
-        except BaseException:
+            _note_error(call, deployment, began, error)
+            pause = route.go_on(error)
+        except BaseException as error:
             _note(call, deployment, began, "ended")
-            raise
+            health.leave(call.served_by)
+            if not (isinstance(error, RequestError) and route.is_at_fallback):
+                raise
+            pause = route.go_on(ProviderError(ProviderFault.BAD_REQUEST, error.message, param=error.param))
         else:
-            _note(call, deployment, began, "")
+            _note_answer(call, deployment, began)
             if seating is not None:
                 await seating.keep(deployment)
             return answer
-    raise AssertionError("every attempt returns or raises")
+        if pause is None:
+            break
+        if pause:
+            await asyncio.sleep(pause)
+            call.waited += pause
+    assert route.failure is not None, "a route ends with a failure"
+    raise explain(route.failure) from route.failure
 
 
 # Where the client can mend it, the provider's own words follow.
@@ -101,25 +94,32 @@ def explain(error: ProviderError, cost: int = 0) -> GatewayError:
 
 def note_failure(call: Call, error: ProviderError) -> None:
     """Notes that the deployment which answered failed after its first words."""
-    call.attempts[-1].error = str(error.kind)
+    attempt = call.attempts[-1]
+    attempt.error = str(error.kind)
+    if attempt.is_external:
+        health.note_error(attempt.served_by, error)
     _log(call, error)
 
 
-def _pause(error: ProviderError, failed: Deployment, following: Deployment) -> float | None:
-    """Seconds until `following` may try; None where nobody should."""
-    if failed.replica is not None and following.replica is not failed.replica:
-        return 0.0 if error.kind in _ANOTHER_REPLICA_MAY else None
-    if error.kind not in _REFUSED_AT_THE_DOOR:
-        return None
-    if error.retry_after is not None:
-        return error.retry_after if error.retry_after <= _LONGEST_PAUSE else None
-    return random.uniform(0.05, 0.25)  # noqa: S311  jitter, not a secret
+def _note_answer(call: Call, deployment: Deployment, began: float) -> None:
+    _note(call, deployment, began, "")
+    if deployment.is_external:
+        health.note_answer(call.served_by)
+        keys.note_answer(deployment)
+
+
+def _note_error(call: Call, deployment: Deployment, began: float, error: ProviderError) -> None:
+    _note(call, deployment, began, error.kind)
+    _log(call, error)
+    if deployment.is_external:
+        health.note_error(call.served_by, error, took=perf_counter() - began)
+        keys.note_error(deployment, error)
 
 
 def _note(call: Call, deployment: Deployment, began: float, error: str) -> None:
     took = perf_counter() - began
     call.waited += took
-    call.attempts.append(Attempt(served_by=deployment.label, milliseconds=int(took * 1000), error=str(error)))
+    call.attempts.append(Attempt(call.served_by, int(took * 1000), str(error), deployment.is_external))
 
 
 def _log(call: Call, error: ProviderError) -> None:

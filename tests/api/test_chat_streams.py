@@ -10,6 +10,7 @@ import pytest
 
 from api import express, sse
 from billing.models import Hold, LedgerEntry
+from gateway.flows import chat
 from gateway.models import Receipt
 from tests.upstreams.openai import Behaviour
 
@@ -52,7 +53,7 @@ def test_the_answer_passes_through_under_the_name_asked_for(http, alice, upstrea
 
 
 def test_unknown_fields_reach_the_provider_as_they_came(http, alice, upstream) -> None:
-    fields = {"reasoning_effort": "low", "metadata": {"a": "b"}, "seed": 7, "logit_bias": {"50256": -100}}
+    fields = {"reasoning_effort": "low", "prompt_cache_key": "a", "seed": 7, "logit_bias": {"50256": -100}}
     assert http.post("/v1/chat/completions", json=body(**fields), headers=alice.headers).status_code == 200
     assert {name: upstream.requests[-1].body[name] for name in fields} == fields
 
@@ -248,8 +249,9 @@ def test_a_client_that_leaves_while_it_waits_pays_nothing(gateway_url, alice, up
 
 
 def test_a_client_that_leaves_a_stream_pays_what_it_got_and_the_provider_is_let_go(
-    gateway_url, alice, upstream
+    gateway_url, alice, upstream, monkeypatch
 ) -> None:
+    monkeypatch.setattr(chat, "LINGER_SECONDS", 0.3)
     upstream.behaviour = Behaviour(reply="word " * 500, chunk_delay=0.02)
     with (
         httpx.Client(base_url=gateway_url, timeout=10) as http,

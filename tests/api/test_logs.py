@@ -26,7 +26,7 @@ def test_no_log_holds_a_prompt_or_a_key_whatever_goes_wrong(http, alice, upstrea
     http.post("/v1/chat/completions", content=CANARY.encode(), headers=headers)
     http.post("/v1/chat/completions", json=chat, headers={"authorization": f"Bearer {alice.key[:-1]}x"})
     http.post("/v1/images/generations", json={"model": "sandbox-image", "prompt": CANARY, "size": "x"}, headers=headers)
-    monkeypatch.setattr("gateway.flows.images.parse_image", lambda body: 1 / 0)  # our own mistake, with a traceback
+    monkeypatch.setattr("api.express.parse_image", lambda body: 1 / 0)  # our own mistake, with a traceback
     assert http.post("/v1/images/generations", json={"prompt": CANARY}, headers=headers).status_code == 500
 
     assert "ZeroDivisionError" in caplog.text

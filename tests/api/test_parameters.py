@@ -131,13 +131,35 @@ def test_a_stand_in_tells_what_it_left_out(http, alice, engine) -> None:
 # --- Vendors and pools ------------------------------------------------------------------------------------------------
 
 
-def test_a_vendor_is_sent_everything_as_it_came(http, alice, upstream) -> None:
-    fields = {"user": "alice", "store": True, "tools": [WEATHER], "n": 8, "metadata": {"team": "x"}}
+def test_a_vendor_is_sent_what_costs_nothing_extra_as_it_came(http, alice, upstream) -> None:
+    fields = {"user": "alice", "tools": [WEATHER], "n": 8, "prompt_cache_key": "x", "reasoning_effort": "high"}
     response = complete(http, alice, "gpt-5.5", **fields)
     assert response.status_code == 200, response.text
     assert "x-arkroute-ignored-params" not in response.headers
     sent = upstream.requests[-1].body
     assert {name: sent[name] for name in fields} == fields
+
+
+@pytest.mark.parametrize("model", ["gpt-5.5", "gpt-5.3-codex"])
+def test_a_vendors_dearer_tiers_and_stores_are_left_out_by_name(http, alice, upstream, model) -> None:
+    response = complete(http, alice, model, service_tier="priority", store=True)
+    assert response.status_code == 200, response.text
+    assert response.headers["x-arkroute-ignored-params"] == "service_tier, store"
+    sent = upstream.requests[-1].body
+    assert "service_tier" not in sent
+    assert not sent.get("store")
+
+
+def test_a_search_that_a_vendor_bills_apart_is_refused(http, alice, upstream) -> None:
+    assert error_of(complete(http, alice, "gpt-5.5", web_search_options={}))["param"] == "web_search_options"
+    assert upstream.requests == []
+
+
+def test_a_file_of_the_operators_account_is_refused_where_it_stands(http, alice, upstream) -> None:
+    part = {"type": "file", "file": {"file_id": "file-1"}}
+    response = complete(http, alice, "gpt-5.5", messages=[{"role": "user", "content": [part]}])
+    assert error_of(response)["param"] == "messages[0].content[0].file.file_id"
+    assert upstream.requests == []
 
 
 def test_a_pools_entry_says_what_its_model_lacks(http, alice, settings) -> None:

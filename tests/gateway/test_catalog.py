@@ -137,6 +137,16 @@ def test_models_that_retire_say_when_and_who_follows():
 
 
 @pytest.mark.parametrize("model", MODELS, ids=by_id)
+def test_no_fallback_is_far_dearer_than_the_model_that_is_paid(model):
+    for fallback in map(get_model, model.fallbacks):
+        if model.chat is not None:
+            assert fallback.chat.input_usd <= 2 * model.chat.input_usd
+            assert fallback.chat.output_usd <= 2 * model.chat.output_usd
+        else:
+            assert fallback.credits <= Decimal("1.5") * model.credits
+
+
+@pytest.mark.parametrize("model", MODELS, ids=by_id)
 def test_a_description_is_one_plain_sentence(model):
     assert model.description.endswith(".")
     assert "\n" not in model.description
@@ -371,6 +381,14 @@ def test_a_retired_model_is_a_notice_that_stops_nothing(tmp_path, monkeypatch):
     assert notice.level == checks.INFO
     assert "acme-1" in notice.msg
     assert "acme-2" in notice.hint
+
+
+@pytest.mark.parametrize(("price", "ids"), [("output_usd = 0", ["gateway.E008"]), ("output_usd = 1", [])])
+def test_a_vendors_chat_model_without_a_price_for_tokens_stops_the_start(tmp_path, monkeypatch, settings, price, ids):
+    settings.PROVIDERS = {"acme": {"api_keys": [], "base_url": ""}}
+    catalogue = load(tmp_path, SOUND.replace("output_usd = 1", price))
+    monkeypatch.setattr(gateway.checks, "load_catalogue", lambda: catalogue)
+    assert [message.id for message in check_catalogue(None) if message.is_serious()] == ids
 
 
 # --- The schema of parameters ----------------------------------------------------------------------------------------

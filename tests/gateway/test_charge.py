@@ -136,3 +136,12 @@ async def test_a_process_settles_what_is_left_over_before_it_ends(call, monkeypa
     await charge_while_the_ledger_is_away(call, monkeypatch)
     await runtime().drain()
     assert await outcome() == ("succeeded", 1_000, 499_000, 0)
+
+
+async def test_a_call_that_is_answered_for_nothing_raises_an_alert(call, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(charge, "price", lambda quote, usage: 0)
+    async with charging(call) as open_charge:
+        assert await open_charge.capture(Usage(10, 10)) == 0
+        await open_charge.settle()
+    alerts = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [call.request_id in alert.getMessage() for alert in alerts] == [True]

@@ -292,7 +292,7 @@ async def test_a_connection_that_was_closed_while_idle_costs_nothing(client: Htt
         assert await (await post(client, server.url)).read() == b"ok"
 
 
-def closes_on_second_request(answer: bytes) -> Callable[[Server], Handler]:
+def closes_on_second_request(answer: bytes, after: float = 0.0) -> Callable[[Server], Handler]:
     """A server that answers a connection's first request, then takes one more and closes with `answer`."""
 
     def handler(server: Server) -> Handler:
@@ -300,6 +300,7 @@ def closes_on_second_request(answer: bytes) -> Callable[[Server], Handler]:
             await server.request(reader)
             writer.write(OK)
             await server.request(reader)
+            await asyncio.sleep(after)
             writer.write(answer)
 
         return handle
@@ -312,6 +313,16 @@ async def test_a_request_lost_on_a_stale_connection_is_repeated_once(client: Htt
         for _ in range(2):
             assert await (await post(client, server.url)).read() == b"ok"
         assert (server.connections, len(server.requests)) == (2, 3)
+
+
+async def test_a_request_that_the_server_may_have_worked_on_is_not_repeated(
+    client: HttpPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.providers.http.connection.STALE_SECONDS", 0.02)
+    async with serving_with(closes_on_second_request(b"", after=0.1)) as server:
+        await (await post(client, server.url)).read()
+        assert await fault_of(post(client, server.url)) is ProviderFault.BROKEN
+        assert (server.connections, len(server.requests)) == (1, 2)
 
 
 async def test_a_request_that_was_answered_in_part_is_not_repeated(client: HttpPool) -> None:

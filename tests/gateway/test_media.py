@@ -1,5 +1,6 @@
 """Stored results and the links to them, fetched as a browser would: through Django's ASGI handler."""
 
+import asyncio
 import logging
 import os
 import re
@@ -16,7 +17,17 @@ from django.utils import timezone
 
 from api.views.media import CHUNK, serve_media
 from gateway import media
-from gateway.media import MediaGone, MediaLinkExpired, MediaLinkInvalid, open_signed, purge_expired, signed_url, store
+from gateway.media import (
+    BLOCK,
+    MediaGone,
+    MediaLinkExpired,
+    MediaLinkInvalid,
+    open_signed,
+    purge_expired,
+    signed_url,
+    store,
+    store_stream,
+)
 
 urlpatterns = [path("media/<str:token>", serve_media)]
 DATA = bytes(range(256)) * 4
@@ -57,6 +68,64 @@ async def test_the_type_decides_the_extension_and_comes_back(client, mime, exten
 async def test_a_type_that_we_do_not_keep_is_refused():
     with pytest.raises(ValueError, match="text/html"):
         await store(b"<script>", "text/html")
+
+
+async def pieces_of(data: bytes, size: int = 1000):
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+@pytest.mark.parametrize("length", [0, 1, BLOCK - 1, BLOCK, 3 * BLOCK + 17])
+async def test_what_comes_in_pieces_is_stored_as_one_file(own_storage, length):
+    data = os.urandom(length)
+    name = await store_stream(pieces_of(data, 70_000), "image/png")
+
+    assert name.endswith(".png")
+    assert (own_storage / name).read_bytes() == data
+
+
+async def test_what_breaks_off_leaves_nothing_behind(own_storage, settings):
+    async def torn():
+        yield b"x" * (2 * BLOCK)
+        raise OSError("cut off")
+
+    before = set(os.listdir(settings.ARKROUTE_DATA))
+    with pytest.raises(OSError, match="cut off"):
+        await store_stream(torn(), "image/png")
+    with pytest.raises(ValueError, match="text/html"):
+        await store_stream(torn(), "text/html")
+
+    assert not own_storage.exists()
+    assert set(os.listdir(settings.ARKROUTE_DATA)) == before
+
+
+async def test_a_stream_whose_reader_is_cancelled_leaves_nothing_behind(own_storage):
+    begun = asyncio.Event()
+
+    async def endless():
+        while True:
+            yield b"x" * BLOCK
+            begun.set()
+            await asyncio.sleep(0)
+
+    storing = asyncio.create_task(store_stream(endless(), "image/png"))
+    await begun.wait()
+    storing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await storing
+    assert not own_storage.exists()
+
+
+async def test_a_full_disk_keeps_no_part_of_a_file(own_storage, monkeypatch):
+    def torn(self, size=None):
+        yield b"x"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("django.core.files.base.File.chunks", torn)
+    for storing in (store(DATA, "image/png"), store_stream(pieces_of(DATA), "image/png")):
+        with pytest.raises(OSError, match="No space"):
+            await storing
+    assert [path for path in own_storage.rglob("*") if path.is_file()] == []
 
 
 async def test_names_are_unguessable_and_sharded(own_storage):

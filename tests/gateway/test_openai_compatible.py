@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from gateway.catalog.schema import ChatSpec, EmbeddingSpec, ImageSpec, Model
+from gateway.catalog.schema import ChatSpec, EmbeddingSpec, Model
 from gateway.errors import ProviderError, ProviderFault
-from gateway.providers.base import ChatProvider, Deployment, EmbeddingProvider, ImageProvider
+from gateway.providers.base import ChatProvider, Deployment, EmbeddingProvider, TranscriptionProvider
 from gateway.providers.http import close_pools, pool
 from gateway.providers.openai_compatible import OpenAICompatible
-from gateway.providers.openai_errors import classify
+from gateway.providers.openai_errors import ErrorReader, classify
 from gateway.providers.sse import EventReader
-from gateway.types import ChatRequest, EmbeddingRequest, ImageRequest, InputImage, Usage
-from tests.upstreams.openai import PNG, Behaviour, FakeOpenAI, vector_of
+from gateway.types import ChatRequest, EmbeddingRequest, Usage
+from tests.upstreams.openai import Behaviour, FakeOpenAI, vector_of
 
 KEY = "sk-test-0123456789"
 adapter = OpenAICompatible()
@@ -91,10 +91,10 @@ async def refused(work: Any) -> ProviderError:
     return caught.value
 
 
-def test_it_offers_what_openai_has() -> None:
+def test_it_offers_what_such_servers_have() -> None:
     assert isinstance(adapter, ChatProvider)
     assert isinstance(adapter, EmbeddingProvider)
-    assert isinstance(adapter, ImageProvider)
+    assert isinstance(adapter, TranscriptionProvider)
 
 
 # --- Chat ----------------------------------------------------------------------------------------------------------
@@ -466,6 +466,58 @@ def test_the_wish_to_wait_is_read_in_every_form() -> None:
     assert wish(retry_after_ms="nan") is None
 
 
+async def test_an_answer_that_was_filtered_away_is_content_policy(upstream: FakeOpenAI) -> None:
+    upstream.behaviour = Behaviour(filtered=True)
+    for work in (adapter.chat(at(upstream), chat_request()), collect(at(upstream), chat_request())):
+        assert (await refused(work)).kind is ProviderFault.CONTENT_POLICY
+
+
+async def test_an_answer_that_was_filtered_in_the_middle_is_delivered(upstream: FakeOpenAI) -> None:
+    upstream.behaviour = Behaviour(finish_reason="content_filter")
+    answer = await adapter.chat(at(upstream), chat_request())
+    assert answer.body["choices"][0]["finish_reason"] == "content_filter"
+    chunks = await collect(at(upstream), chat_request())
+    assert text_of(chunks) == upstream.behaviour.reply
+    assert chunks[-2]["choices"][0]["finish_reason"] == "content_filter"
+
+
+async def test_a_vendor_with_errors_of_its_own_has_them_read_its_way(upstream: FakeOpenAI) -> None:
+    def classify_theirs(status: int, body: bytes, headers: Any, *, secrets: Any) -> ProviderError:
+        assert (status, json.loads(body), KEY in secrets) == (418, {"kettle": "dry"}, True)
+        return ProviderError(ProviderFault.OVERLOADED, "theirs", status=status)
+
+    def find_theirs(answer: Any, *, secrets: Any) -> ProviderError | None:
+        return ProviderError(ProviderFault.BALANCE, "theirs") if "kettle" in answer else None
+
+    theirs = OpenAICompatible(ErrorReader(classify_theirs, find_theirs))
+    upstream.behaviour = Behaviour(status=418, raw_body='{"kettle": "dry"}')
+    assert (await refused(theirs.chat(at(upstream), chat_request()))).kind is ProviderFault.OVERLOADED
+    upstream.behaviour = Behaviour(raw_body='{"kettle": "dry"}')
+    assert (await refused(theirs.chat(at(upstream), chat_request()))).kind is ProviderFault.BALANCE
+
+
+async def test_a_vendor_s_own_error_in_a_stream_is_found(upstream: FakeOpenAI) -> None:
+    def find_theirs(answer: Any, *, secrets: Any) -> ProviderError | None:
+        return ProviderError(ProviderFault.BALANCE, "theirs") if answer.get("code") == "Arrearage" else None
+
+    class Theirs(FakeOpenAI):
+        def fault_error(self, behaviour: Behaviour) -> dict[str, Any]:
+            return {"code": "Arrearage", "message": "pay"}
+
+    theirs = OpenAICompatible(ErrorReader(find=find_theirs))
+    with Theirs(api_key=KEY) as server:
+        server.behaviour = Behaviour(error_after=3)
+        chunks: list[bytes] = []
+
+        async def read() -> None:
+            async for arrived in theirs.stream_chat(at(server), chat_request()):
+                chunks.extend(arrived)
+
+        assert (await refused(read())).kind is ProviderFault.BALANCE
+        assert len(chunks) == 3
+        await close_pools()
+
+
 # --- Embeddings ----------------------------------------------------------------------------------------------------
 
 
@@ -515,62 +567,3 @@ async def test_embeddings_that_are_none_are_broken(upstream: FakeOpenAI, behavio
     upstream.behaviour = behaviour
     work = adapter.embed(at(upstream, embedding_model()), embedding_request(["one", "two"]))
     assert (await refused(work)).kind is ProviderFault.BROKEN
-
-
-# --- Images --------------------------------------------------------------------------------------------------------
-
-
-def image_model() -> Model:
-    return make_model(type="image", image=ImageSpec(tiers={"1K": "1024x1024"}))
-
-
-def image_request(prompt: str = "A sea", **parts: Any) -> ImageRequest:
-    body = {"model": "gpt-test", "prompt": prompt, **parts.pop("body", {})}
-    return ImageRequest(model="gpt-test", prompt=prompt, width=1024, height=1536, body=body, **parts)
-
-
-async def test_pictures_are_made_from_a_prompt(upstream: FakeOpenAI) -> None:
-    ours = {"response_format": "url", "image": None, "size": "1K", "background": "opaque"}
-    request = image_request(body=ours, n=2, quality="low", output_format="webp")
-    answer = await adapter.generate_images(at(upstream, image_model()), request)
-    assert [(one.data, one.mime) for one in answer.pictures] == [(PNG, "image/webp")] * 2
-    assert answer.usage == Usage(input_tokens=9, output_tokens=196, images=2)
-    sent = upstream.requests[0]
-    assert sent.path == "/v1/images/generations"
-    assert sent.body == {
-        "model": "their-gpt",
-        "prompt": "A sea",
-        "n": 2,
-        "size": "1024x1536",
-        "quality": "low",
-        "output_format": "webp",
-        "background": "opaque",
-    }
-
-
-async def test_pictures_are_made_from_pictures(upstream: FakeOpenAI) -> None:
-    inputs = [InputImage(PNG, "image/png"), InputImage(b"\r\n--x\r\n", "image/jpeg")]
-    request = image_request('Sea, "blue"\r\nüber', inputs=inputs, body={"image": ["data:…"], "input_fidelity": "high"})
-    answer = await adapter.generate_images(at(upstream, image_model()), request)
-    assert answer.pictures[0].data == PNG
-    sent = upstream.requests[0]
-    assert sent.path == "/v1/images/edits"
-    assert sent.files == [("image[]", "image/png", PNG), ("image[]", "image/jpeg", b"\r\n--x\r\n")]
-    assert sent.body["prompt"] == 'Sea, "blue"\r\nüber'
-    assert (sent.body["n"], sent.body["size"], sent.body["input_fidelity"]) == ("1", "1024x1536", "high")
-    assert "image" not in sent.body
-
-
-@pytest.mark.parametrize(
-    "body", ['{"data": []}', '{"data": [{"url": "https://x"}]}', '{"data": [{"b64_json": "!"}]}', "{}", "[]"]
-)
-async def test_pictures_that_are_none_are_broken(upstream: FakeOpenAI, body: str) -> None:
-    upstream.behaviour = Behaviour(raw_body=body)
-    work = adapter.generate_images(at(upstream, image_model()), image_request())
-    assert (await refused(work)).kind is ProviderFault.BROKEN
-
-
-async def test_a_refused_picture_is_content_policy(upstream: FakeOpenAI) -> None:
-    prompt = "upstream:status=400 upstream:code=moderation_blocked upstream:error_type=image_generation_user_error"
-    error = await refused(adapter.generate_images(at(upstream, image_model()), image_request(prompt)))
-    assert error.kind is ProviderFault.CONTENT_POLICY

@@ -3,11 +3,9 @@
 import asyncio
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
 from gateway.models import PoolReplica
 from gateway.pools import Health, find_pool, reports
 
@@ -28,22 +26,12 @@ def replica(transactional_db, settings, monkeypatch) -> PoolReplica:
     return PoolReplica.objects.get()
 
 
-def sign_in(*permissions: str) -> Client:
-    user = User.objects.create_user("staff@example.com")
-    user.is_staff = True
-    user.save()
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def act(client: Client, action: str, replica: PoolReplica) -> None:
     client.post(LIST, {"action": action, "_selected_action": [replica.pk]})
     replica.refresh_from_db()
 
 
-def test_it_shows_health_load_and_sessions_and_no_password(replica) -> None:
+def test_it_shows_health_load_and_sessions_and_no_password(replica, sign_in) -> None:
     client = sign_in("view_poolreplica", "view_replicareport")
     page = client.get(LIST).content.decode()
     for shown in ("http://gpu-1:8000/v1", "gpus", ">up<", "</meter> 3", ">17<", ">llama<", "0 s ago"):
@@ -53,7 +41,7 @@ def test_it_shows_health_load_and_sessions_and_no_password(replica) -> None:
     assert "hunter2" not in page + one
 
 
-def test_who_may_change_replicas_drains_one_and_takes_it_back(replica) -> None:
+def test_who_may_change_replicas_drains_one_and_takes_it_back(replica, sign_in) -> None:
     client = sign_in("view_poolreplica", "change_poolreplica")
     act(client, "drain", replica)
     assert replica.draining
@@ -62,14 +50,14 @@ def test_who_may_change_replicas_drains_one_and_takes_it_back(replica) -> None:
     assert not replica.draining
 
 
-def test_who_may_only_look_drains_nothing(replica) -> None:
+def test_who_may_only_look_drains_nothing(replica, sign_in) -> None:
     client = sign_in("view_poolreplica")
     assert "Drain" not in client.get(LIST).content.decode()
     act(client, "drain", replica)
     assert not replica.draining
 
 
-def test_nobody_edits_adds_or_deletes_one(replica) -> None:
+def test_nobody_edits_adds_or_deletes_one(replica, sign_in) -> None:
     client = sign_in("view_poolreplica", "change_poolreplica", "add_poolreplica", "delete_poolreplica")
     change, delete, add = (
         reverse("admin:gateway_poolreplica_change", args=[replica.pk]),

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.catalog import get_model, list_models
 from gateway.catalog.loader import load_catalogue
@@ -21,7 +22,7 @@ from gateway.pricing import (
     quote_transcription,
     quote_video,
 )
-from gateway.types import ChatRequest, EmbeddingRequest, ImageRequest, Usage
+from gateway.types import ChatRequest, EmbeddingRequest, ImageRequest, InputImage, Usage
 
 CHATS = [model for model in list_models() if model.type == "chat"]
 PRICED_CHATS = [model for model in CHATS if model.chat.output_usd]
@@ -122,7 +123,7 @@ def test_a_model_without_a_vendors_price_costs_its_base_whatever_the_length(name
 
 @given(chats, tokens, tokens, outputs)
 def test_a_chat_is_rounded_up_once_from_the_exact_price(model, input_tokens, cached_tokens, output_tokens):
-    usage = Usage(input_tokens=input_tokens, cached_tokens=cached_tokens, output_tokens=output_tokens)
+    usage = Usage(input_tokens + cached_tokens, output_tokens, cached_tokens)
     amount = price(quote(model, chat()), usage)
     assert type(amount) is int
     assert amount == ceil(exact_chat_price(model, usage))
@@ -139,8 +140,8 @@ def test_any_list_price_is_exact(input_usd, output_usd, input_tokens, output_tok
 @given(chats, tokens, tokens, outputs, st.integers(0, 5000), st.integers(0, 5000))
 def test_more_tokens_never_cost_less(model, input_tokens, cached_tokens, output_tokens, more_in, more_out):
     offer = quote(model, chat())
-    usage = Usage(input_tokens=input_tokens, cached_tokens=cached_tokens, output_tokens=output_tokens)
-    longer = msgspec.structs.replace(usage, input_tokens=input_tokens + more_in, output_tokens=output_tokens + more_out)
+    usage = Usage(input_tokens + cached_tokens, output_tokens, cached_tokens)
+    longer = Usage(usage.input_tokens + more_in, output_tokens + more_out, cached_tokens)
     assert price(offer, longer) >= price(offer, usage)
 
 
@@ -149,11 +150,8 @@ def test_a_chat_within_its_quote_costs_at_most_the_ceiling(model, input_tokens, 
     request = chat(input_tokens, max_tokens, n)
     offer = quote(model, request)
     most = min(max_tokens or 4000, model.chat.max_output) * n
-    usage = Usage(
-        input_tokens=data.draw(st.integers(0, input_tokens)),
-        output_tokens=data.draw(st.integers(0, most)),
-        cached_tokens=data.draw(tokens),
-    )
+    used = data.draw(st.integers(0, input_tokens))
+    usage = Usage(used, data.draw(st.integers(0, most)), data.draw(st.integers(0, used)))
     assert model.base <= price(offer, usage) <= offer.ceiling
     assert model.base <= offer.base <= offer.ceiling
     assert sum(line.amount for line in offer.breakdown) == offer.ceiling
@@ -253,6 +251,29 @@ def test_several_pictures_cost_a_multiple_and_those_that_came_are_charged():
     offer = quote(get_model("nano-banana-2"), image(n=4))
     assert (offer.base, offer.ceiling, offer.unit) == (8000, 8000, 2000)
     assert [price(offer, Usage(images=count)) for count in range(6)] == [0, 2000, 4000, 6000, 8000, 8000]
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "amount"),
+    [
+        ("gpt-image-2", 0, 0),
+        ("gpt-image-2", 1, 0),
+        ("gpt-image-2", 2, 1000),
+        ("gpt-image-2", 16, 15_000),
+        ("gpt-image-1-mini", 16, 3000),
+        ("nano-banana-2", 14, 0),
+    ],
+)
+def test_reference_pictures_beyond_the_first_cost_once_where_their_vendor_takes_much_for_them(name, inputs, amount):
+    model = get_model(name)
+    came = InputImage(data=b"", mime="image/png", width=64, height=64)
+    offer = quote(model, replace(image(n=4), inputs=[came] * inputs))
+    assert offer.base == offer.ceiling == 4 * model.base + amount
+    assert sum(line.amount for line in offer.breakdown) == offer.ceiling
+    assert [line.item for line in offer.breakdown[1:]] == ["reference pictures beyond 1"] * bool(amount)
+    # They were read however many came of them, and nothing is paid for nothing.
+    made = [price(offer, Usage(images=count)) for count in range(6)]
+    assert made == [0, *(count * model.base + amount for count in (1, 2, 3, 4)), offer.ceiling]
 
 
 @pytest.mark.parametrize(
@@ -361,6 +382,12 @@ def test_the_described_price_names_what_changes_it():
         "unit": "image",
         "credits": 2,
         "tier": {"512": 0.67, "2K": 1.5, "4K": 2.25},
+    }
+    assert describe_price(get_model("gpt-image-1-mini")) == {
+        "unit": "image",
+        "credits": 3,
+        "reference_images": {"included": 1, "credits_beyond": 0.2},
+        "quality": {"low": 0.14, "medium": 0.3},
     }
     assert describe_price(get_model("text-embedding-3-small")) == {"unit": "10000 tokens", "credits": 0.1}
     assert describe_price(get_model("gpt-5.5"))["beyond_per_million"] == {

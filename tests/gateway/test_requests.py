@@ -10,7 +10,7 @@ from gateway.errors import InvalidImage, InvalidImageURL, InvalidType, InvalidVa
 from gateway.requests.chat import parse_chat
 from gateway.requests.embeddings import parse_embedding
 from gateway.requests.images import fit_image, parse_image
-from gateway.requests.pictures import check_address, decode_picture
+from gateway.requests.pictures import check_address
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 20).decode()
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -224,22 +224,8 @@ def test_a_public_address_is_accepted(url: str) -> None:
     check_address(url, param="image_url")
 
 
-def test_base64_may_come_in_lines() -> None:
-    wrapped = base64.encodebytes(b"\x89PNG\r\n\x1a\n" + b"0" * 200).decode()
-    assert wrapped.count("\n") > 2
-    for value in (wrapped, wrapped.replace("\n", "\r\n"), f"data:image/png;base64, {wrapped}"):
-        assert len(decode_picture(value, param="image").data) == 208
-
-
-@pytest.mark.parametrize("value", ["https://example.com/a.png", "HTTP://example.com/a.png", "a cat!"])
-def test_what_is_no_picture_is_told_that_base64_or_a_data_uri_is_wanted(value: str) -> None:
-    with pytest.raises(InvalidImage, match="base64 or as a data URI"):
-        decode_picture(value, param="image")
-
-
 def fit(name: str, **fields: Any) -> Any:
-    body = {"model": name, "prompt": "a cat", **fields}
-    return fit_image(parse_image(body), get_model(name), body)
+    return fit_image(parse_image({"model": name, "prompt": "a cat", **fields}), get_model(name))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from gateway.errors import InvalidImage, InvalidValue, ProviderError, ProviderFa
 from gateway.providers.base import Deployment
 from gateway.providers.sandbox import Sandbox
 from gateway.types import EmbeddingRequest, ImageRequest, InputImage, TranscriptionRequest
+from tests.pictures import mask, picture
 
 MODEL = get_model("sandbox-image")
 DEPLOYMENT = Deployment(provider="sandbox", model=MODEL)
@@ -277,3 +278,38 @@ async def test_a_picture_fails_on_request():
 
     assert failure.value.kind is ProviderFault.CONTENT_POLICY
     assert refusal.value.param == "prompt"
+
+
+def as_rgb(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+async def test_sketches_come_before_each_picture_and_the_pictures_are_those_of_a_whole_answer():
+    request = ImageRequest(model="m", prompt="the sea", width=96, height=64, body={}, n=2, partial_images=2)
+    *sketches, answer = [part async for part in Sandbox().stream_images(DEPLOYMENT, request)]
+
+    assert [(sketch.picture, sketch.index) for sketch in sketches] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert {as_rgb(sketch.data).size for sketch in sketches} == {(96, 64)}
+    whole = await Sandbox().generate_images(DEPLOYMENT, request)
+    assert [picture.data for picture in answer.pictures] == [picture.data for picture in whole.pictures]
+    assert answer.usage == whole.usage
+
+
+async def test_a_mask_keeps_what_it_covers():
+    request = ImageRequest(model="m", prompt="the sea", width=200, height=100, body={})
+    request.inputs = [InputImage(picture(200, 100, colour=(0, 255, 0)), "image/png")]
+    request.mask = InputImage(mask(200, 100), "image/png")
+    image = as_rgb((await Sandbox().generate_images(DEPLOYMENT, request)).pictures[0].data)
+
+    assert {image.getpixel((x, y)) for x in range(110, 200, 7) for y in range(0, 40, 7)} == {(0, 255, 0)}
+    assert (0, 255, 0) not in {image.getpixel((x, y)) for x in range(0, 90, 7) for y in range(0, 40, 7)}
+
+
+async def test_a_mask_that_cannot_be_decoded_is_named():
+    request = ImageRequest(model="m", prompt="the sea", width=64, height=64, body={})
+    request.inputs = [InputImage(picture(), "image/png")]
+    request.mask = InputImage(picture()[:60], "image/png")
+    with pytest.raises(InvalidImage) as refusal:
+        await Sandbox().generate_images(DEPLOYMENT, request)
+
+    assert refusal.value.param == "mask"

@@ -122,3 +122,11 @@ def test_a_near_name_is_suggested(settings) -> None:
     settings.SELFHOSTED_POOLS = {"gpus": pool(**{"our-llama-70b": {}})}
     with pytest.raises(ModelNotFound, match="`our-llama-70b`"):
         get_model("our-lama-70b")
+
+
+@pytest.mark.parametrize("fallback", ["no-such-model", "m", "text-embedding-3-small"])
+def test_a_fallback_is_another_model_of_the_same_type(settings, fallback) -> None:
+    settings.SELFHOSTED_POOLS = {"gpus": pool(m={"fallbacks": [fallback]})}
+    assert complaints(settings) == ["gateway.E009"]
+    settings.SELFHOSTED_POOLS = {"gpus": pool(m={"fallbacks": ["gpt-5.4"]})}
+    assert complaints(settings) == []

@@ -6,8 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from gateway.catalog import get_model
-from gateway.catalog.loader import load_catalogue
+from gateway.catalog import get_model, list_models
 from gateway.catalog.schema import ChatSpec, EmbeddingSpec, Model
 from gateway.catalog.selfhosted import PoolsError, read_models
 from gateway.errors import InvalidValue
@@ -63,7 +62,7 @@ def test_what_the_engine_cannot_do_is_named(fields, param):
     [
         (PICTURE, "image_url"),
         ({"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}, "input_audio"),
-        ({"type": "file", "file": {"file_id": "file-1"}}, "file"),
+        ({"type": "file", "file": {"file_data": "data:,"}}, "file"),
         ({"type": "refusal", "refusal": "no"}, "refusal"),
     ],
 )
@@ -73,6 +72,28 @@ def test_a_part_that_the_engine_cannot_read_is_named_by_its_place(part, kind):
         {"role": "user", "content": [{"type": "text", "text": "Look:"}, part]},
     ]
     assert lacks(get_model(ENGINE), chat(messages=messages)) == f"messages[1].content[1].{kind}"
+
+
+@pytest.mark.parametrize("vendor", ["openai", "google", "bytedance", "alibaba"])
+def test_no_vendors_chat_model_is_sent_what_costs_extra(vendor):
+    models = [model for model in list_models() if model.provider == vendor and model.chat is not None]
+    assert models
+    for model in models:
+        assert lacks(model, chat(web_search_options={})) == "web_search_options", model.id
+        assert {"service_tier", "store"} <= set(model.chat.ignores), model.id
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "param"),
+    [
+        ("qwen3.8-flash", {"enable_search": True}, "enable_search"),
+        ("qwen3.7-max", {"search_options": {"forced_search": True}}, "search_options"),
+        ("gemini-3.8-flash", {"extra_body": {"google": {"cached_content": "cachedContents/x"}}}, "extra_body"),
+        ("gemini-3.1-pro", {"google": {"cached_content": "cachedContents/x"}}, "google"),
+    ],
+)
+def test_what_vendors_have_of_their_own_and_bill_apart_is_named(model, fields, param):
+    assert lacks(get_model(model), chat(**fields)) == param
 
 
 @pytest.mark.parametrize(
@@ -118,9 +139,14 @@ def test_the_refusal_names_the_parameter_and_says_what_to_do():
 
 
 @pytest.mark.parametrize(
-    "model", [model for model in load_catalogue().models.values() if model.chat and not model.license]
+    "model",
+    [
+        model
+        for model in list_models()
+        if model.chat and model.provider == "openai" and model.chat.api == "chat_completions"
+    ],
 )
-def test_no_vendors_model_has_parameters_refused_or_left_out_here(model):
+def test_no_chat_of_openais_has_parameters_refused_or_left_out_here(model):
     body = {"tools": [WEATHER], "n": 8, "user": "u", "audio": {"voice": "alloy"}, "functions": [{"name": "f"}]}
     check_support(model, chat(model.id, **body))
     assert ignored_params(model, chat(model.id, **body)) == []

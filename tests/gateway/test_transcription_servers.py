@@ -111,7 +111,7 @@ async def test_a_model_without_times_is_asked_for_plain_json(upstream: FakeOpenA
     assert upstream.requests[0].body == {"model": "their-whisper", "language": "de", "response_format": "json"}
     assert (answer.text, answer.segments, answer.words) == (upstream.behaviour.reply, [], [])
     assert (answer.language, answer.duration) == ("german", 5.25)
-    assert answer.usage == Usage(input_tokens=50, output_tokens=10, seconds=5.25)
+    assert answer.usage == Usage(input_tokens=50, output_tokens=10, input_audio_tokens=45, seconds=5.25)
 
 
 async def test_what_a_model_ignores_is_not_sent(upstream: FakeOpenAI) -> None:
@@ -189,7 +189,7 @@ async def test_every_servers_stream_tells_the_same_text_once(
 async def test_tokens_of_a_stream_are_counted(upstream: FakeOpenAI) -> None:
     upstream.behaviour = Behaviour(shape="openai", audio_tokens=True)
     _, answer = await parts_of(at(upstream), speech())
-    assert answer.usage == Usage(input_tokens=50, output_tokens=10, seconds=5.25)
+    assert answer.usage == Usage(input_tokens=50, output_tokens=10, input_audio_tokens=45, seconds=5.25)
 
 
 @pytest.mark.parametrize("shape", ["engine", "openai", "speaches", "vllm"])

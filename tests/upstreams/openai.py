@@ -5,9 +5,7 @@
         upstream.behaviour = Behaviour(die_after=3)    # until set otherwise
         upstream.requests[-1].body["max_tokens"]       # what it was sent
 
-It is a real server in a thread of its own, so it serves tests in the same process and live gateways alike. A request
-can ask for a behaviour of its own by markers in its prompt (last message, embedding input, image prompt), which go on
-top of `behaviour`: `upstream:die_after=3 upstream:no_usage`. A marker's name is a field of `Behaviour`.
+A request's markers are looked for in its prompt: last message, embedding input, image prompt.
 
 It checks what it is sent, as strict servers do, and answers 400 where it is wrong.
 """
@@ -15,319 +13,88 @@ It checks what it is sent, as strict servers do, and answers 400 where it is wro
 import asyncio
 import base64
 import json
-import re
 import struct
-import threading
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
-from email.parser import BytesParser
-from email.policy import HTTP
+from dataclasses import replace
 from typing import Any
 
-MARKER = re.compile(r"upstream:(\w+)(?:=([^\s\"]+))?")
+from gateway.errors import ProviderFault
+from tests.upstreams import openai_images, openai_responses
+from tests.upstreams.contract import Contract, Failure
+from tests.upstreams.openai_behaviour import Behaviour, Refusal
+from tests.upstreams.openai_images import PNG
+from tests.upstreams.server import FakeServer, Recorded
+
+__all__ = ["PNG", "Behaviour", "FakeOpenAI", "vector_of"]
 
 
-@dataclass
-class Behaviour:
-    """How to answer. The defaults are those of a provider in good health. Times are in seconds."""
-
-    # A chat's answer: `reply` in pieces of one word.
-    reply: str = "one two three four five six seven eight nine ten"
-    finish_reason: str = "stop"
-    tool_call: bool = False  # calls the first tool offered, its arguments in fragments
-    usage: bool = True  # in a stream: only if it was asked for
-    prompt_tokens: int = 11
-    completion_tokens: int = 10
-    cached_tokens: int = 0
-    bad_usage: bool = False  # counts that cannot be
-    # Embeddings: the dimensions of a vector; base64 although floats were asked for; one vector too few.
-    dimensions: int = 8
-    base64: bool = False
-    drop_vector: bool = False
-    # Transcriptions: `reply` in segments of two words, a second each. How a stream of them looks: as `engine`,
-    # `openai`, `speaches`, `speaches_json`, `speaches_text`, `vllm`, or `whole` where the server knows no streams.
-    shape: str = "engine"
-    audio_tokens: bool = False  # its usage counts tokens
-    # Errors before an answer. `status` 429 with `code` and `retry_after`; `fail_times` limits them to so many requests.
-    status: int = 200
-    code: str = ""
-    error_type: str = ""
-    message: str = "the fake provider was told to fail"
-    retry_after: str = ""
-    fail_times: int = 1_000_000
-    html: bool = False  # an HTML page, with `status`
-    raw_body: str = ""  # this body, with `status`
-    bad_json: bool = False
-    error_in_200: bool = False
-    garbage: bool = False  # no HTTP at all
-    refuse: bool = False  # closes the connection without an answer
-    hang: bool = False  # never answers
-    delay: float = 0.0  # before the first byte
-    # Faults in the middle of a stream, after so many chunks; of a whole answer, after half its bytes.
-    die_after: int = -1  # the connection is cut
-    stall_after: int = -1  # nothing more comes
-    error_after: int = -1  # an error as a chunk
-    bad_chunk_after: int = -1  # a chunk that is no JSON
-    no_done: bool = False  # ends without [DONE]
-    empty: bool = False  # nothing but [DONE]
-    no_role: bool = False  # no chunk names it, as with llama.cpp when the first token is a part of a character
-    usage_on_chunks: bool = False  # on the last chunk with a choice, too
-    # How a stream is written.
-    chunk_delay: float = 0.0
-    split: int = 0  # in writes of so many bytes
-    crlf: bool = False
-    comments: bool = False
-    # After the answer.
-    close_idle: bool = False  # closes the connection without having said so
-
-
-@dataclass
-class Recorded:
-    """A request as it arrived. `body` is the JSON, or a form's fields, those named `…[]` as lists; `files` are a form's
-    files, as (name, type, bytes), and `filenames` what they are called."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: dict[str, Any]
-    connection: int
-    files: list[tuple[str, str, bytes]] = field(default_factory=list)
-    filenames: list[str] = field(default_factory=list)
-
-
-class Refusal(Exception):
-    """A request that the server answers with an error of its own."""
-
-    def __init__(
-        self, message: str, *, status: int = 400, code: str = "invalid_value", param: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-
-
-class FakeOpenAI:
+class FakeOpenAI(FakeServer[Behaviour]):
     """The server: a context manager. `api_key`, if given, is the only one it takes."""
 
     def __init__(self, *, api_key: str = "") -> None:
+        super().__init__(Behaviour())
         self.api_key = api_key
-        self.behaviour = Behaviour()
-        self.requests: list[Recorded] = []
-        self.connections = 0  # made so far
-        self.open_connections = 0
-        self._failures = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="fake-openai", daemon=True)
-        self.port = 0
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self.origin}/v1"
 
-    def reset(self) -> None:
-        """Back to good health, with nothing recorded."""
-        self.behaviour = Behaviour()
-        self.requests.clear()
-        self._failures = 0
+    def prompt(self, recorded: Recorded) -> Any:
+        messages = recorded.body.get("messages")
+        if isinstance(messages, list) and messages:
+            return messages[-1]
+        if recorded.path.endswith("/responses") and isinstance(recorded.body.get("input"), list):
+            return recorded.body["input"][-1]
+        return recorded.body.get("input", recorded.body.get("prompt", ""))
 
-    def __enter__(self) -> "FakeOpenAI":
-        self._thread.start()
-        self._ready.wait(10)
-        return self
+    def fault_error(self, behaviour: Behaviour) -> dict[str, Any]:
+        error = {
+            "message": behaviour.message,
+            "type": behaviour.error_type or "fake_error",
+            "param": None,
+            "code": behaviour.code or None,
+        }
+        return {"error": error}
 
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
-
-    async def _serve(self) -> None:
-        self._stop = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        await self._listen()
-        self._ready.set()
-        await self._stop.wait()
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _listen(self) -> None:
-        """At a port of the system's choice at first, at the same one ever after."""
-        self._server = await asyncio.start_server(self._on_connection, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._talk(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self.open_connections += 1
-        number = self.connections
-        early = b""  # the first byte of the next request, if it came while the last was answered
-        try:
-            while True:
-                recorded = await _read_request(reader, early, number)
-                self.requests.append(recorded)
-                answer = asyncio.ensure_future(self._answer(recorded, writer))
-                more = asyncio.ensure_future(reader.read(1))
-                try:
-                    await asyncio.wait({answer, more}, return_when=asyncio.FIRST_COMPLETED)
-                    if more.done() and not more.result():
-                        break  # a client that leaves ends the answer, wherever it is
-                    if not await answer:
-                        break
-                finally:
-                    answer.cancel()
-                    more.cancel()
-                    await asyncio.gather(answer, more, return_exceptions=True)
-                early = b"" if more.cancelled() else more.result()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self.open_connections -= 1
-            writer.close()
-
-    async def _answer(self, recorded: Recorded, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection is good for another request."""
-        behaviour = _with_markers(self.behaviour, recorded.body)
-        if behaviour.refuse:
-            return False
-        if behaviour.hang:
-            await asyncio.sleep(3600)
-        await asyncio.sleep(behaviour.delay)
-        if behaviour.garbage:
-            writer.write(b"SSH-2.0-OpenSSH_9.9\r\n")
-            return False
-        failing = behaviour.status != 200 or behaviour.html or behaviour.raw_body
-        if failing and self._failures < behaviour.fail_times:
-            self._failures += 1
-            _write_error(writer, behaviour)
-        else:
-            try:
-                if self.api_key and recorded.headers.get("authorization") != f"Bearer {self.api_key}":
-                    message = (
-                        f"Incorrect API key provided: {recorded.headers.get('authorization', '')}. See {self.base_url}"
-                    )
-                    raise Refusal(message, status=401, code="invalid_api_key")
-                if not await self._route(recorded, behaviour, writer):
-                    return False
-            except Refusal as refusal:
-                _write(writer, refusal.status, {"error": refusal.error})
-        await writer.drain()
-        return not behaviour.close_idle
-
-    async def _route(self, recorded: Recorded, behaviour: Behaviour, writer: asyncio.StreamWriter) -> bool:
+    async def route(self, recorded: Recorded, behaviour: Behaviour, writer: asyncio.StreamWriter) -> bool:
+        key = recorded.headers.get("authorization", "")
+        if self.api_key and key != f"Bearer {self.api_key}":
+            message = f"Incorrect API key provided: {key}. See {self.base_url}"
+            raise Refusal(message, status=401, code="invalid_api_key")
         body = recorded.body
+        answer: dict[str, Any]
         match recorded.path:
             case "/v1/chat/completions":
                 _check_chat(body)
-                if body.get("stream"):
-                    return await _stream(writer, behaviour, _chunks(behaviour, body))
+                if body.get("stream") and not behaviour.error_in_200:
+                    chunks = iter(()) if behaviour.empty else _chunks(behaviour, body)
+                    return await self.stream(writer, behaviour, chunks, done=not behaviour.no_done)
                 answer = _completion(behaviour, body)
             case "/v1/embeddings":
                 answer = _embeddings(behaviour, body)
-            case "/v1/images/generations":
-                answer = _images(body, recorded)
-            case "/v1/images/edits":
-                if not recorded.files:
-                    raise Refusal("`image` is missing", param="image")
-                answer = _images(body, recorded)
+            case "/v1/images/generations" | "/v1/images/edits":
+                asked = openai_images.read(recorded)
+                if asked.get("stream") and not behaviour.error_in_200:
+                    return await self.stream(writer, behaviour, openai_images.events(behaviour, asked), named=True)
+                answer = openai_images.answer(behaviour, asked)
+            case "/v1/responses":
+                openai_responses.check(body)
+                if body.get("stream") and not behaviour.error_in_200:
+                    return await self.stream(writer, behaviour, openai_responses.events(behaviour, body), named=True)
+                answer = openai_responses.answer(behaviour, body)
             case "/v1/audio/transcriptions":
                 _check_transcription(body, recorded)
-                if body.get("stream") == "true" and behaviour.shape != "whole":
-                    marked = behaviour if behaviour.shape == "vllm" else replace(behaviour, no_done=True)
-                    return await _stream(writer, marked, _transcript_events(behaviour, body))
+                if _tells_json_alone(body):
+                    behaviour = replace(behaviour, shape="openai", audio_tokens=True)
+                if body.get("stream") == "true" and behaviour.shape != "whole" and not behaviour.error_in_200:
+                    events = iter(()) if behaviour.empty else _transcript_events(behaviour, body)
+                    done = behaviour.shape == "vllm" and not behaviour.no_done
+                    return await self.stream(writer, behaviour, events, done=done)
                 answer = _transcript(behaviour, body)
             case _:
                 raise Refusal("Not Found", status=404, code="unknown_url")
-        if behaviour.error_in_200:
-            answer = {
-                "error": {"message": behaviour.message, "type": behaviour.error_type, "code": behaviour.code or None}
-            }
-        content = json.dumps(answer).encode()
-        if behaviour.bad_json:
-            content = content[:-10]
-        if behaviour.die_after >= 0 or behaviour.stall_after >= 0:
-            writer.write(_head(200, len(content)) + content[: len(content) // 2])
-            await writer.drain()
-            if behaviour.stall_after >= 0:
-                await asyncio.sleep(3600)
-            return False
-        writer.write(_head(200, len(content)) + content)
-        return True
-
-
-async def _read_request(reader: asyncio.StreamReader, early: bytes, connection: int) -> Recorded:
-    first, *lines = (early + await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
-    method, path, _ = first.split(" ")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    content = await reader.readexactly(int(headers.get("content-length", "0")))
-    recorded = Recorded(method, path, headers, {}, connection)
-    content_type = headers.get("content-type", "")
-    if content_type.startswith("multipart/form-data"):
-        form = BytesParser(policy=HTTP).parsebytes(f"content-type: {content_type}\r\n\r\n".encode() + content)
-        for part in form.iter_parts():
-            name, data = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-            if part.get_filename():
-                recorded.files.append((name, part.get_content_type(), data))
-                recorded.filenames.append(part.get_filename())
-            elif name.endswith("[]"):
-                recorded.body.setdefault(name, []).append(data.decode())
-            else:
-                recorded.body[name] = data.decode()
-    elif content:
-        recorded.body = json.loads(content)
-    return recorded
-
-
-def _with_markers(behaviour: Behaviour, body: dict[str, Any]) -> Behaviour:
-    """The behaviour that the prompt asks for."""
-    messages = body.get("messages")
-    prompt = messages[-1] if isinstance(messages, list) and messages else body.get("input", body.get("prompt", ""))
-    wanted: dict[str, Any] = {}
-    kinds = {one.name: type(one.default) for one in fields(Behaviour)}
-    for name, value in MARKER.findall(json.dumps(prompt)):
-        kind = kinds[name]
-        if kind is bool:
-            wanted[name] = value not in {"0", "off", "false"}
-        else:
-            wanted[name] = kind(value)
-    return replace(behaviour, **wanted)
-
-
-def _head(status: int, length: int, content_type: str = "application/json", retry_after: str = "") -> bytes:
-    lines = [f"HTTP/1.1 {status} Whatever", f"content-type: {content_type}", f"content-length: {length}"]
-    if retry_after:
-        lines.append(f"retry-after: {retry_after}")
-    return "\r\n".join([*lines, "x-request-id: req_upstream", "", ""]).encode()
-
-
-def _write(writer: asyncio.StreamWriter, status: int, answer: dict[str, Any], retry_after: str = "") -> None:
-    content = json.dumps(answer).encode()
-    writer.write(_head(status, len(content), retry_after=retry_after) + content)
-
-
-def _write_error(writer: asyncio.StreamWriter, behaviour: Behaviour) -> None:
-    if behaviour.html or behaviour.raw_body:
-        content = (behaviour.raw_body or "<html><body><h1>502 Bad Gateway</h1></body></html>").encode()
-        kind = "text/html" if behaviour.html else "application/json"
-        writer.write(_head(behaviour.status, len(content), kind, behaviour.retry_after) + content)
-        return
-    error = {
-        "message": behaviour.message,
-        "type": behaviour.error_type or "fake_error",
-        "param": None,
-        "code": behaviour.code or None,
-    }
-    _write(writer, behaviour.status, {"error": error}, behaviour.retry_after)
+        return await self.answer(writer, behaviour, self.fault_error(behaviour) if behaviour.error_in_200 else answer)
 
 
 # --- Chat ----------------------------------------------------------------------------------------------------------
@@ -381,6 +148,12 @@ def _check_chat(body: dict[str, Any]) -> None:
         raise Refusal("Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported")
     if "stream_options" in body and not body.get("stream"):
         raise Refusal("'stream_options' is only allowed when 'stream' is enabled", param="stream_options")
+    model = body["model"]
+    if model.endswith("-codex"):
+        raise Refusal("This model is only supported in v1/responses and not in v1/chat/completions.", status=404)
+    if model.startswith("gpt-5") and "max_tokens" in body:
+        message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens'."
+        raise Refusal(message, code="unsupported_parameter", param="max_tokens")
 
 
 def _usage(behaviour: Behaviour) -> dict[str, Any]:
@@ -390,7 +163,11 @@ def _usage(behaviour: Behaviour) -> dict[str, Any]:
         "prompt_tokens": behaviour.prompt_tokens,
         "completion_tokens": behaviour.completion_tokens,
         "total_tokens": behaviour.prompt_tokens + behaviour.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": behaviour.cached_tokens},
+        "prompt_tokens_details": {
+            "cached_tokens": behaviour.cached_tokens,
+            "cache_write_tokens": behaviour.cache_write_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": behaviour.reasoning_tokens},
     }
 
 
@@ -403,11 +180,19 @@ def _tool_call(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _finish_reason(behaviour: Behaviour) -> str:
+    if behaviour.filtered:
+        return "content_filter"
+    return "tool_calls" if behaviour.tool_call else behaviour.finish_reason
+
+
 def _completion(behaviour: Behaviour, body: dict[str, Any]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": behaviour.reply}
     if behaviour.tool_call:
         message = {"role": "assistant", "content": None, "tool_calls": [_tool_call(body)]}
-    reason = "tool_calls" if behaviour.tool_call else behaviour.finish_reason
+    if behaviour.filtered:
+        message = {"role": "assistant", "content": None}
+    reason = _finish_reason(behaviour)
     answer: dict[str, Any] = {
         "id": "chatcmpl-fake",
         "object": "chat.completion",
@@ -447,14 +232,14 @@ def _chunks(behaviour: Behaviour, body: dict[str, Any]) -> Iterator[dict[str, An
         for start in range(0, len(arguments), 5):
             part = {"index": 0, "function": {"arguments": arguments[start : start + 5]}}
             deltas.append({"tool_calls": [part]})
-    else:
+    elif not behaviour.filtered:
         words = behaviour.reply.split(" ")
         deltas += [{"content": word if index == 0 else f" {word}"} for index, word in enumerate(words)]
     choices = range(body.get("n") or 1)
     for delta in deltas:
         for index in choices:
             yield chunk([{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}])
-    reason = "tool_calls" if behaviour.tool_call else behaviour.finish_reason
+    reason = _finish_reason(behaviour)
     for index in choices:
         last = chunk([{"index": index, "delta": {}, "logprobs": None, "finish_reason": reason}])
         yield last | ({"usage": _usage(behaviour)} if behaviour.usage_on_chunks else {})
@@ -462,50 +247,10 @@ def _chunks(behaviour: Behaviour, body: dict[str, Any]) -> Iterator[dict[str, An
         yield chunk([], _usage(behaviour))
 
 
-async def _stream(writer: asyncio.StreamWriter, behaviour: Behaviour, chunks: Iterator[dict[str, Any] | str]) -> bool:
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
-    if behaviour.error_in_200:
-        _write(writer, 200, {"error": {"message": behaviour.message, "type": behaviour.error_type or "fake_error"}})
-        return True
-    writer.write(head)
-    end = b"\r\n\r\n" if behaviour.crlf else b"\n\n"
-
-    async def send(payload: bytes) -> None:
-        event = b"data: " + payload + end
-        if behaviour.comments:
-            event = b": keep-alive" + end + event
-        size = behaviour.split or len(event)
-        for start in range(0, len(event), size):
-            part = event[start : start + size]
-            writer.write(b"%x\r\n%b\r\n" % (len(part), part))
-            await writer.drain()
-            if behaviour.split:
-                await asyncio.sleep(0)
-        await asyncio.sleep(behaviour.chunk_delay)
-
-    for number, chunk in enumerate([] if behaviour.empty else chunks):
-        if number == behaviour.die_after:
-            return False
-        if number == behaviour.stall_after:
-            await asyncio.sleep(3600)
-        if number == behaviour.error_after:
-            error = {
-                "message": behaviour.message,
-                "type": behaviour.error_type or "server_error",
-                "code": behaviour.code,
-            }
-            await send(json.dumps({"error": error}).encode())
-            return False
-        if number == behaviour.bad_chunk_after:
-            await send(b'{"choices": [')
-        await send((chunk if isinstance(chunk, str) else json.dumps(chunk)).encode())
-    if not behaviour.no_done:
-        await send(b"[DONE]")
-    writer.write(b"0\r\n\r\n")
-    return True
+# --- Embeddings ---------------------------------------------------------------------------------------------------
 
 
-# --- Embeddings and images -----------------------------------------------------------------------------------------
+_DIMENSIONS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
 
 
 def _embeddings(behaviour: Behaviour, body: dict[str, Any]) -> dict[str, Any]:
@@ -515,7 +260,12 @@ def _embeddings(behaviour: Behaviour, body: dict[str, Any]) -> dict[str, Any]:
     if not body.get("model") or not inputs:
         raise Refusal("`model` and `input` are required", code="missing_required_parameter")
     inputs = inputs if isinstance(inputs, list) and not isinstance(inputs[0], int) else [inputs]
-    size = body.get("dimensions") or behaviour.dimensions
+    most = _DIMENSIONS.get(body["model"])
+    if len(inputs) > 2048:
+        raise Refusal("'input' is too long", code="array_above_max_length", param="input")
+    if (asked := body.get("dimensions")) is not None and most is not None and not 1 <= asked <= most:
+        raise Refusal(f"Invalid value for 'dimensions' = {asked}. Must be at most {most}.", param="dimensions")
+    size = asked or behaviour.dimensions
     data = []
     for index, one in enumerate(inputs[:-1] if behaviour.drop_vector else inputs):
         vector = vector_of(one, size)
@@ -533,32 +283,6 @@ def vector_of(text: str | list[int], size: int) -> list[float]:
     """The embedding of a text: exact in 32 bits, so that both encodings tell the same."""
     seed = zlib.crc32(json.dumps(text).encode())
     return [((seed >> (index % 24)) & 0xFF) / 256 for index in range(size)]
-
-
-# A picture of one pixel.
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-)
-_IMAGE_FIELDS = {
-    *("model", "prompt", "n", "size", "quality", "background", "output_format", "output_compression", "moderation"),
-    *("safety_identifier", "user", "input_fidelity"),
-}
-
-
-def _images(body: dict[str, Any], recorded: Recorded) -> dict[str, Any]:
-    if unknown := set(body) - _IMAGE_FIELDS:
-        raise Refusal(f"Unknown parameter: '{min(unknown)}'.", code="unknown_parameter", param=min(unknown))
-    if not body.get("model") or not body.get("prompt"):
-        raise Refusal("`model` and `prompt` are required", code="missing_required_parameter")
-    encoded = base64.b64encode(PNG).decode()
-    return {
-        "created": 1_790_000_000,
-        "output_format": body.get("output_format") or "png",
-        "quality": body.get("quality") or "auto",
-        "size": body.get("size") or "1024x1024",
-        "data": [{"b64_json": encoded} for _ in range(int(body.get("n") or 1))],
-        "usage": {"input_tokens": 9, "output_tokens": 196, "total_tokens": 205},
-    }
 
 
 # --- Transcriptions ------------------------------------------------------------------------------------------------
@@ -581,6 +305,14 @@ def _check_transcription(body: dict[str, Any], recorded: Recorded) -> None:
         raise Refusal("Invalid timestamp_granularities", param="timestamp_granularities[]")
     if not 0 <= float(body.get("temperature", 0)) <= 1:
         raise Refusal("Invalid temperature", param="temperature")
+    if _tells_json_alone(body) and body.get("response_format", "json") != "json":
+        message = f"response_format '{body['response_format']}' is not compatible with model '{body['model']}'."
+        raise Refusal(message, code="unsupported_value", param="response_format")
+
+
+def _tells_json_alone(body: dict[str, Any]) -> bool:
+    """OpenAI's models since Whisper."""
+    return body["model"].endswith("-transcribe")
 
 
 def _segments(behaviour: Behaviour, body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -617,7 +349,11 @@ def _transcript(behaviour: Behaviour, body: dict[str, Any]) -> dict[str, Any]:
 
 def _transcript_usage(behaviour: Behaviour, segments: list[dict[str, Any]]) -> dict[str, Any]:
     if behaviour.audio_tokens:
-        return {"type": "tokens", "input_tokens": 50, "output_tokens": 10, "total_tokens": 60}
+        details = {"audio_tokens": 45, "text_tokens": 5}
+        return {
+            **{"type": "tokens", "input_tokens": 50, "input_token_details": details},
+            **{"output_tokens": 10, "total_tokens": 60},
+        }
     return {"type": "duration", "seconds": segments[-1]["end"]}
 
 
@@ -646,3 +382,46 @@ def _transcript_events(behaviour: Behaviour, body: dict[str, Any]) -> Iterator[d
         yield {"type": "transcript.text.done", "text": behaviour.reply, **times, **usage}
     if behaviour.shape == "vllm":
         yield {"object": "transcription.chunk", "choices": [{"delta": {"content": ""}, "finish_reason": "stop"}]}
+
+
+# --- What all vendors' tests ask ------------------------------------------------------------------------------------
+
+
+def _error(kind: ProviderFault, status: int, code: str = "", **behaviour: Any) -> Failure:
+    """A row of OpenAI's guide: https://platform.openai.com/docs/guides/error-codes"""
+    retry_after = float(behaviour["retry_after"]) if "retry_after" in behaviour else None
+    return Failure(f"{status} {code}".strip(), kind, {"status": status, "code": code, **behaviour}, retry_after)
+
+
+_ERRORS = (
+    _error(ProviderFault.AUTH, 401, "invalid_api_key"),
+    _error(ProviderFault.AUTH, 403, "unsupported_country_region_territory"),
+    _error(ProviderFault.AUTH, 404, "model_not_found"),
+    _error(ProviderFault.BAD_REQUEST, 400, "invalid_value"),
+    _error(ProviderFault.RATE_LIMITED, 429, "rate_limit_exceeded", retry_after="7"),
+    _error(ProviderFault.BALANCE, 429, "insufficient_quota", error_type="insufficient_quota"),
+    _error(ProviderFault.BALANCE, 429, "credit_balance_exhausted", error_type="insufficient_quota"),
+    _error(ProviderFault.BALANCE, 400, "billing_hard_limit_reached"),
+    _error(ProviderFault.OVERLOADED, 500, "server_error", error_type="server_error"),
+    _error(ProviderFault.OVERLOADED, 503, "server_is_overloaded"),
+    _error(ProviderFault.OVERLOADED, 503, "slow_down"),
+)
+_CHAT_ERRORS = (
+    *_ERRORS,
+    _error(ProviderFault.CONTEXT_LENGTH, 400, "context_length_exceeded"),
+    _error(ProviderFault.CONTENT_POLICY, 400, "content_policy_violation"),
+    Failure("200 filtered away", ProviderFault.CONTENT_POLICY, {"filtered": True}),
+)
+CONTRACTS = (
+    Contract("openai", "chat", "gpt-5.4", FakeOpenAI, _CHAT_ERRORS),
+    Contract("openai", "embedding", "text-embedding-3-small", FakeOpenAI, _ERRORS),
+    Contract(
+        *("openai", "image", "gpt-image-2", FakeOpenAI),
+        (
+            *_ERRORS,
+            _error(ProviderFault.CONTENT_POLICY, 400, "moderation_blocked", error_type="image_generation_user_error"),
+            Failure("200 without a picture", ProviderFault.BROKEN, {"most_images": 0}),
+        ),
+    ),
+    Contract("openai", "transcription", "gpt-transcribe", FakeOpenAI, _ERRORS),
+)

@@ -13,11 +13,11 @@ well, as a real one's model can fail while its `/health` does not notice. A chat
 
 import asyncio
 import json
-from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Literal
 
-from tests.upstreams.openai import Behaviour, FakeOpenAI, Recorded
+from tests.upstreams.openai import Behaviour, FakeOpenAI
+from tests.upstreams.server import Recorded, head
 
 Kind = Literal["vllm", "llama.cpp", "ollama", "tei"]
 # What llama.cpp takes besides OpenAI's parameters. The others are refused, so that it shows where they are sent.
@@ -61,23 +61,6 @@ class FakeReplica(FakeOpenAI):
         """The paths that were read: the questions of those who look after it."""
         return [recorded.path for recorded in list(self.requests) if recorded.method == "GET"]
 
-    def kill(self) -> None:
-        """Nobody listens any more, and every connection ends where it is."""
-        self._run_there(self._die())
-
-    def start_again(self) -> None:
-        self._run_there(self._listen())
-
-    def _run_there(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
-
-    async def _die(self) -> None:
-        self._server.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
     async def _answer(self, recorded: Recorded, writer: asyncio.StreamWriter) -> bool:
         if recorded.method != "GET":
             return await super()._answer(recorded, writer)
@@ -85,7 +68,7 @@ class FakeReplica(FakeOpenAI):
         await writer.drain()
         return True
 
-    async def _route(self, recorded: Recorded, behaviour: Behaviour, writer: asyncio.StreamWriter) -> bool:
+    async def route(self, recorded: Recorded, behaviour: Behaviour, writer: asyncio.StreamWriter) -> bool:
         if self.kind == "llama.cpp":
             recorded = replace(
                 recorded, body={name: value for name, value in recorded.body.items() if name not in _LLAMA_FIELDS}
@@ -95,7 +78,7 @@ class FakeReplica(FakeOpenAI):
                 return True
         if behaviour.reply == Behaviour.reply:
             behaviour = replace(behaviour, reply=self.reply)
-        return await super()._route(recorded, behaviour, writer)
+        return await super().route(recorded, behaviour, writer)
 
     def _page(self, recorded: Recorded) -> tuple[int, str, bytes]:
         """What a GET reads: status, content type, content."""
@@ -128,8 +111,7 @@ class FakeReplica(FakeOpenAI):
 
 def _write(writer: asyncio.StreamWriter, page: tuple[int, str, bytes]) -> None:
     status, content_type, content = page
-    head = f"HTTP/1.1 {status} Whatever\r\ncontent-type: {content_type}\r\ncontent-length: {len(content)}\r\n\r\n"
-    writer.write(head.encode() + content)
+    writer.write(head(status, len(content), content_type) + content)
 
 
 def _json(status: int, body: dict[str, Any]) -> tuple[int, str, bytes]:

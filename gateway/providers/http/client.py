@@ -124,7 +124,8 @@ class HttpPool:
 
         Raises `ProviderError`: UNREACHABLE without a connection, OVERLOADED where too many are in use, TIMEOUT
         without an answer in time, BROKEN for what is no answer, a redirect included. A request is repeated only
-        where an idle connection turns out to be closed before one byte came back, and only once.
+        where an idle connection turns out to be closed at once, before one byte came back, and only once: a server that
+        closes later may have begun the work, and be paid for it.
         """
         target = _target(method, url)
         origin = self._origins.get(target.origin) or self._add_origin(target.origin)

@@ -16,6 +16,9 @@ HIGH_WATER_BYTES = 64 * 1024
 # What may still follow an answer whose reader has all it wanted, and for how long, before the connection is given up.
 LEFTOVER_BYTES = 4 * 1024
 LEFTOVER_SECONDS = 1.0
+# A server that had closed its end before a request came says so in the time of a round trip. A close that comes later
+# may be that of a server, or of a proxy before it, that had begun the work.
+STALE_SECONDS = 0.2
 
 
 class Response:
@@ -42,7 +45,8 @@ class Response:
     def __init__(self, connection: "Connection", idle_timeout: float) -> None:
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
-        # The connection ended before one byte of an answer: where it had been idle, the provider never saw the request.
+        # The connection ended within `STALE_SECONDS` of the request, before one byte of an answer: where it had been
+        # idle, the provider never saw the request.
         self.stale = False
         self._connection = connection
         self._idle_timeout = idle_timeout
@@ -158,6 +162,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_paused",
         "_response",
+        "_sent_at",
         "_timer",
         "_timer_at",
         "_without_body",
@@ -197,6 +202,7 @@ class Connection(asyncio.Protocol):
         self._without_body = without_body
         for part in message:
             self.transport.write(part)
+        self._sent_at = self.loop.time()
         await response.wait(first_byte_timeout)
         return response
 
@@ -306,7 +312,7 @@ class Connection(asyncio.Protocol):
         if response is None:
             return
         if not self._answered:
-            response.stale = True
+            response.stale = self.loop.time() - self._sent_at < STALE_SECONDS
             response.end(ProviderError(ProviderFault.BROKEN, "the connection was closed without an answer"))
         elif exc is None and response.ends_with_connection:
             response.end()

@@ -1,5 +1,6 @@
 """Chat completions."""
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -8,38 +9,43 @@ import msgspec
 from gateway.errors import ProviderError, ProviderFault
 from gateway.pricing import estimate_tokens
 from gateway.providers.base import Deployment
-from gateway.providers.openai_compatible.wire import JSON, OUR_FIELDS, decode, expect_stream, fetch, send
+from gateway.providers.openai_compatible.wire import JSON, OUR_FIELDS, Upstream
 from gateway.providers.sse import EventReader
 from gateway.tokens import count_choices, read_usage
 from gateway.types import ChatAnswer, ChatRequest, Usage
 
+# A delta with words in it. Quotes in the model's own words are escaped.
+_WRITES = re.compile(rb'"(?:content|reasoning_content|refusal|arguments)": ?"[^"]')
 
-async def complete(deployment: Deployment, request: ChatRequest) -> ChatAnswer:
-    body = _body(deployment, request)
+
+async def complete(upstream: Upstream, request: ChatRequest) -> ChatAnswer:
+    body = _body(upstream.deployment, request)
     body.pop("stream", None)
     body.pop("stream_options", None)
-    answer = decode(deployment, await fetch(deployment, "/chat/completions", JSON, msgspec.json.encode(body)))
+    answer = upstream.decode(await upstream.fetch("/chat/completions", JSON, msgspec.json.encode(body)))
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise ProviderError(ProviderFault.BROKEN, "an answer without choices")
+        raise ProviderError(ProviderFault.BROKEN, "an answer without choices", of_this_request=True)
+    if all(_is_filtered(choice) for choice in choices) and not _count_output(choices):
+        raise _filtered()
     usage = read_usage(answer.get("usage"))
     if usage is None:
         usage = Usage(request.input_tokens, _count_output(choices), reported=False)
-    elif deployment.replica is not None and len(choices) > 1:
+    elif upstream.deployment.replica is not None and len(choices) > 1:
         usage = count_choices(usage, _count_output(choices))
     return ChatAnswer(answer, usage)
 
 
-async def stream(deployment: Deployment, request: ChatRequest) -> AsyncGenerator[list[bytes], None]:
-    body = _body(deployment, request)
+async def stream(upstream: Upstream, request: ChatRequest) -> AsyncGenerator[list[bytes], None]:
+    body = _body(upstream.deployment, request)
     options = body.get("stream_options")
     body["stream"] = True
     body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    response = await send(deployment, "/chat/completions", JSON, msgspec.json.encode(body))
+    response = await upstream.send("/chat/completions", JSON, msgspec.json.encode(body))
     try:
-        await expect_stream(deployment, response)
+        await upstream.expect_stream(response)
         events = EventReader()
-        finished = False
+        finished = written = False
         async for piece in response:
             chunks = events.feed(piece)
             done = b"[DONE]" in chunks
@@ -47,8 +53,11 @@ async def stream(deployment: Deployment, request: ChatRequest) -> AsyncGenerator
                 del chunks[chunks.index(b"[DONE]") :]
                 response.finish()
             if chunks:
-                error = _find_error(deployment, chunks)
+                error = _find_error(upstream, chunks)
                 finished = finished or _has_finish_reason(chunks)
+                written = written or any(_WRITES.search(chunk) for chunk in chunks)
+                if finished and not written and any(b'"content_filter' in chunk for chunk in chunks):
+                    raise _filtered()
                 if chunks:
                     yield chunks
                 if error is not None:
@@ -57,7 +66,7 @@ async def stream(deployment: Deployment, request: ChatRequest) -> AsyncGenerator
                 return
         # No [DONE]. What matters is whether the model had come to its end.
         chunks = [chunk for chunk in events.end() if chunk != b"[DONE]"]
-        error = _find_error(deployment, chunks)
+        error = _find_error(upstream, chunks)
         if chunks:
             yield chunks
         if error is not None:
@@ -104,19 +113,26 @@ def _count_output(choices: list[Any]) -> int:
     return estimate_tokens(size)
 
 
-def _find_error(deployment: Deployment, chunks: list[bytes]) -> ProviderError | None:
+def _is_filtered(choice: Any) -> bool:
+    # Some vendors say more: `content_filter: SAFETY`.
+    return isinstance(choice, dict) and str(choice.get("finish_reason")).startswith("content_filter")
+
+
+def _filtered() -> ProviderError:
+    """A refusal that comes as an answer without words. One that was cut in the middle is an answer."""
+    return ProviderError(ProviderFault.CONTENT_POLICY, "the answer was filtered")
+
+
+def _find_error(upstream: Upstream, chunks: list[bytes]) -> ProviderError | None:
     """The error that one of the chunks is, or tells of; `chunks` then ends before it."""
     together = b"\n".join([b"", *chunks])
-    if b'"error"' not in together and together.count(b"\n{") == len(chunks):
+    # Quotes in the model's own words are escaped, so that these are names or whole values.
+    if b'"error"' not in together and together.count(b"\n{") == len(chunks) <= together.count(b'"choices"'):
         return None
     for index, chunk in enumerate(chunks):
-        if not chunk.startswith(b"{"):
-            del chunks[index:]
-            return ProviderError(ProviderFault.BROKEN, "a chunk that is no JSON object")
-        # Quotes in the model's own words are escaped, so that this is a name or a whole value.
-        if b'"error"' in chunk:
+        if b'"error"' in chunk or b'"choices"' not in chunk or not chunk.startswith(b"{"):
             try:
-                decode(deployment, chunk)
+                upstream.decode(chunk)
             except ProviderError as error:
                 del chunks[index:]
                 return error

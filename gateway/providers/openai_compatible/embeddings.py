@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from gateway.errors import ProviderError, ProviderFault
-from gateway.providers.base import Deployment
-from gateway.providers.openai_compatible.wire import JSON, OUR_FIELDS, decode, fetch
+from gateway.providers.openai_compatible.wire import JSON, OUR_FIELDS, Upstream
 from gateway.tokens import read_usage
 from gateway.types import EmbeddingAnswer, EmbeddingRequest, Usage
 
 
-async def embed(deployment: Deployment, request: EmbeddingRequest) -> EmbeddingAnswer:
+async def embed(upstream: Upstream, request: EmbeddingRequest) -> EmbeddingAnswer:
+    deployment = upstream.deployment
     spec = deployment.model.embedding
     assert spec is not None, "texts are sent to embedding models only"
     # Floats are what every server can do; the few that answer in base64 all the same are understood.
@@ -23,11 +23,11 @@ async def embed(deployment: Deployment, request: EmbeddingRequest) -> EmbeddingA
         # Servers of one's own refuse them or do without; the flow shortens.
         body.pop("dimensions", None)
     body |= {"model": deployment.upstream, "input": request.inputs, "encoding_format": "float"}
-    content = await fetch(deployment, "/embeddings", JSON, msgspec.json.encode(body))
+    content = await upstream.fetch("/embeddings", JSON, msgspec.json.encode(body))
     try:
         answer = _decode_embeddings(content)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        decode(deployment, content)  # says more where it is an error or no JSON
+        upstream.decode(content)  # says more where it is an error or no JSON
         raise ProviderError(ProviderFault.BROKEN, "an answer without embeddings") from None
     rows = answer.data
     if len(rows) != len(request.inputs):

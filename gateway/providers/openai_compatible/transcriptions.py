@@ -18,7 +18,7 @@ import msgspec
 from gateway.errors import ProviderError, ProviderFault
 from gateway.languages import language_name
 from gateway.providers.base import Deployment
-from gateway.providers.openai_compatible.wire import FormFile, decode, fetch, multipart, read_error, send
+from gateway.providers.openai_compatible.wire import FormFile, Upstream, multipart
 from gateway.providers.sse import EventReader
 from gateway.tokens import read_usage
 from gateway.types import Segment, SpokenWord, TranscriptionAnswer, TranscriptionRequest, Usage
@@ -26,25 +26,25 @@ from gateway.types import Segment, SpokenWord, TranscriptionAnswer, Transcriptio
 PATH = "/audio/transcriptions"
 
 
-async def transcribe(deployment: Deployment, request: TranscriptionRequest) -> TranscriptionAnswer:
-    content_type, body = _form(deployment, request, stream=False)
-    content = await fetch(deployment, PATH, content_type, body, patience=_patience(request))
-    return _read_answer(decode(deployment, content), request)
+async def transcribe(upstream: Upstream, request: TranscriptionRequest) -> TranscriptionAnswer:
+    content_type, body = _form(upstream.deployment, request, stream=False)
+    content = await upstream.fetch(PATH, content_type, body, patience=_patience(request))
+    return _read_answer(upstream.decode(content), request)
 
 
 async def stream(
-    deployment: Deployment, request: TranscriptionRequest
+    upstream: Upstream, request: TranscriptionRequest
 ) -> AsyncGenerator[Segment | TranscriptionAnswer, None]:
     """A segment whose `end` is 0 came without times."""
-    content_type, body = _form(deployment, request, stream=True)
-    response = await send(deployment, PATH, content_type, body, patience=_patience(request))
+    content_type, body = _form(upstream.deployment, request, stream=True)
+    response = await upstream.send(PATH, content_type, body, patience=_patience(request))
     try:
         if response.status != 200:
-            raise await read_error(deployment, response)
+            raise await upstream.read_error(response)
         if response.headers.get(b"content-type", b"").lower().startswith((b"application/json", b"text/html")):
-            yield _read_answer(decode(deployment, await response.read()), request)
+            yield _read_answer(upstream.decode(await response.read()), request)
             return
-        events, heard = EventReader(), _Heard(deployment, request)
+        events, heard = EventReader(), _Heard(upstream, request)
         async for piece in response:
             for event in events.feed(piece):
                 for segment in heard.take(event):
@@ -64,9 +64,9 @@ async def stream(
 class _Heard:
     """Reads the events of one stream. `answer` is there once the server says that it is whole."""
 
-    def __init__(self, deployment: Deployment, request: TranscriptionRequest) -> None:
+    def __init__(self, upstream: Upstream, request: TranscriptionRequest) -> None:
         self.answer: TranscriptionAnswer | None = None
-        self._deployment = deployment
+        self._upstream = upstream
         self._request = request
         self._segments: list[Segment] = []
         self._words: list[SpokenWord] = []
@@ -97,7 +97,7 @@ class _Heard:
         if not event.startswith(b"{"):
             self._may_end = True
             return [_untimed(self._parted(event.decode(errors="replace")))]
-        message = decode(self._deployment, event)
+        message = self._upstream.decode(event)
         match message.get("type"):
             case "transcript.text.segment":
                 return self._timed(message) if self._told_by(segments=True) else []
@@ -230,10 +230,8 @@ def _words(row: Any) -> list[SpokenWord]:
 
 def _usage(usage: Any, request: TranscriptionRequest) -> Usage:
     """The tokens that a server reports, if it counts in those. The seconds are our own measure, by which is charged."""
-    if isinstance(usage, dict) and usage.get("type") == "tokens":
-        counts = {"prompt_tokens": usage.get("input_tokens"), "completion_tokens": usage.get("output_tokens")}
-        if counted := read_usage(counts):
-            return msgspec.structs.replace(counted, seconds=request.seconds)
+    if isinstance(usage, dict) and usage.get("type") == "tokens" and (counted := read_usage(usage)):
+        return msgspec.structs.replace(counted, seconds=request.seconds)
     return Usage(seconds=request.seconds)
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from gateway.errors import ProviderError, ProviderFault
 from gateway.providers.base import Deployment
 from gateway.providers.http import Response, pool
-from gateway.providers.openai_errors import classify, classify_error
+from gateway.providers.openai_errors import ErrorReader
 
 # The gateway's own extension of OpenAI's requests.
 OUR_FIELDS = frozenset({"ark_stateful"})
@@ -62,59 +62,68 @@ def _headers(api_key: str, content_type: bytes) -> tuple[tuple[bytes, bytes], ..
     return ((b"content-type", content_type), *key)
 
 
-def _secrets(deployment: Deployment) -> list[str]:
-    return [deployment.api_key, urlsplit(deployment.base_url).netloc]
+class Upstream(Struct, frozen=True):
+    """A server that is asked at a deployment, and how it words its errors.
 
+    `hidden`: what no message may repeat, besides the key and the address.
+    """
 
-async def send(
-    deployment: Deployment, path: str, content_type: bytes, body: bytes, *, patience: float = 0.0
-) -> Response:
-    """The answer, whatever its status, as soon as its head is there. `patience`: seconds beyond the usual wait."""
-    return await pool().request(
-        "POST",
-        deployment.base_url + path,
-        headers=_headers(deployment.api_key, content_type),
-        body=body,
-        first_byte_timeout=deployment.timeout + patience,
-        idle_timeout=deployment.timeout + patience,
-    )
+    deployment: Deployment
+    errors: ErrorReader
+    hidden: tuple[str, ...] = ()
 
+    async def send(self, path: str, content_type: bytes, body: bytes, *, patience: float = 0.0) -> Response:
+        """The answer, whatever its status, as soon as its head is there. `patience`: seconds beyond the usual wait."""
+        deployment = self.deployment
+        return await pool().request(
+            "POST",
+            deployment.base_url + path,
+            headers=_headers(deployment.api_key, content_type),
+            body=body,
+            first_byte_timeout=deployment.timeout + patience,
+            idle_timeout=deployment.timeout + patience,
+        )
 
-async def fetch(deployment: Deployment, path: str, content_type: bytes, body: bytes, *, patience: float = 0.0) -> bytes:
-    """The whole body of a 200. `patience`: seconds beyond the usual wait."""
-    response = await send(deployment, path, content_type, body, patience=patience)
-    if response.status != 200:
-        raise await read_error(deployment, response)
-    return await response.read()
+    async def fetch(self, path: str, content_type: bytes, body: bytes, *, patience: float = 0.0) -> bytes:
+        """The whole body of a 200. `patience`: seconds beyond the usual wait."""
+        response = await self.send(path, content_type, body, patience=patience)
+        if response.status != 200:
+            raise await self.read_error(response)
+        return await response.read()
 
+    async def read_error(self, response: Response) -> ProviderError:
+        """What an answer with a status other than 200 stands for."""
+        try:
+            body = await response.read(MAX_ERROR_BYTES)
+        except ProviderError:
+            body = b""  # the status still says something
+        return self.errors.classify(response.status, body, response.headers, secrets=self.secrets())
 
-async def read_error(deployment: Deployment, response: Response) -> ProviderError:
-    """What an answer with a status other than 200 stands for."""
-    try:
-        body = await response.read(MAX_ERROR_BYTES)
-    except ProviderError:
-        body = b""  # the status still says something
-    return classify(response.status, body, response.headers, secrets=_secrets(deployment))
+    async def expect_stream(self, response: Response) -> None:
+        """Raises what `response` is if it is no stream of events."""
+        if response.status != 200:
+            raise await self.read_error(response)
+        content_type = response.headers.get(b"content-type", b"").lower()
+        if content_type.startswith((b"application/json", b"text/html")):
+            self.decode(await response.read())
+            raise ProviderError(ProviderFault.BROKEN, "a whole answer where a stream was asked for")
 
+    def decode(self, content: bytes) -> dict[str, Any]:
+        """The JSON object of a 200, or of an event. Some servers put errors into it."""
+        try:
+            answer = msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ProviderError(ProviderFault.BROKEN, "an answer that is no JSON", status=200) from None
+        if error := self.find_error(answer):
+            raise error
+        if not isinstance(answer, dict):
+            raise ProviderError(ProviderFault.BROKEN, "an answer that is no JSON object", status=200)
+        return answer
 
-async def expect_stream(deployment: Deployment, response: Response) -> None:
-    """Raises what `response` is if it is no stream of events."""
-    if response.status != 200:
-        raise await read_error(deployment, response)
-    content_type = response.headers.get(b"content-type", b"").lower()
-    if content_type.startswith((b"application/json", b"text/html")):
-        decode(deployment, await response.read())
-        raise ProviderError(ProviderFault.BROKEN, "a whole answer where a stream was asked for")
+    def find_error(self, answer: Any) -> ProviderError | None:
+        """The error that came with a 200, if `answer` is one."""
+        return self.errors.find(answer, secrets=self.secrets())
 
-
-def decode(deployment: Deployment, content: bytes) -> dict[str, Any]:
-    """The JSON object of a 200. Some servers put errors into it."""
-    try:
-        answer = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ProviderError(ProviderFault.BROKEN, "an answer that is no JSON", status=200) from None
-    if not isinstance(answer, dict):
-        raise ProviderError(ProviderFault.BROKEN, "an answer that is no JSON object", status=200)
-    if answer.get("error") or answer.get("object") == "error":
-        raise classify_error(answer, secrets=_secrets(deployment))
-    return answer
+    def secrets(self) -> list[str]:
+        """What `clean` takes out of messages."""
+        return [*self.deployment.secrets, urlsplit(self.deployment.base_url).netloc, *self.hidden]

@@ -15,6 +15,7 @@ from gateway.types import (
     EmbeddingRequest,
     ImageAnswer,
     ImageRequest,
+    PartialPicture,
     Segment,
     TranscriptionAnswer,
     TranscriptionRequest,
@@ -38,6 +39,11 @@ class Sandbox:
 
     async def generate_images(self, deployment: Deployment, request: ImageRequest) -> ImageAnswer:
         return await images.generate(request)
+
+    def stream_images(
+        self, deployment: Deployment, request: ImageRequest
+    ) -> AsyncGenerator[PartialPicture | ImageAnswer, None]:
+        return images.stream(request)
 
     async def transcribe(self, deployment: Deployment, request: TranscriptionRequest) -> TranscriptionAnswer:
         return await transcription.transcribe(request)

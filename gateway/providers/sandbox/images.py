@@ -2,16 +2,19 @@
 
 import asyncio
 import io
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from gateway.errors import InvalidImage
 from gateway.providers.painter import paint
+from gateway.providers.painter.label import write_label
 from gateway.providers.sandbox import tokens
 from gateway.providers.sandbox.orders import obey
-from gateway.types import ImageAnswer, ImageRequest, InputImage, Picture, Usage
+from gateway.types import ImageAnswer, ImageRequest, InputImage, PartialPicture, Picture, Usage
 
 # An input with more pixels is refused before it is decoded: a few kilobytes can unpack to gigabytes. Decoding stays
 # within 200 MB, hence the lower bound for decoders that keep four copies of the picture.
@@ -28,24 +31,59 @@ _DECODER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture-decoder
 
 
 async def generate(request: ImageRequest) -> ImageAnswer:
-    """`n` different pictures; the first input, if any, shows through. Raises `InvalidImage` for an unreadable one."""
+    """`n` different pictures. The first input, if any, shows through; with a mask it changes where that is transparent.
+
+    Raises `InvalidImage` for an unreadable one.
+    """
+    pictures = [picture async for picture in _paint_all(request) if isinstance(picture, Picture)]
+    return _answer(request, pictures)
+
+
+async def stream(request: ImageRequest) -> AsyncGenerator[PartialPicture | ImageAnswer, None]:
+    """Each picture out of focus first, as often as wanted and sharper each time; then the answer of `generate`."""
+    pictures = []
+    async with aclosing(_paint_all(request)) as painted:
+        async for picture in painted:
+            if isinstance(picture, Picture):
+                pictures.append(picture)
+            else:
+                yield picture
+    yield _answer(request, pictures)
+
+
+async def _paint_all(request: ImageRequest) -> AsyncGenerator[PartialPicture | Picture, None]:
     await obey(request.prompt, "prompt")
-    base = None
-    if request.inputs:
-        base = await asyncio.get_running_loop().run_in_executor(_DECODER, _read, request.inputs[0], request)
+    base = await _read(request.inputs[0], request, "image") if request.inputs else None
+    mask = await _read(request.mask, request, "mask") if request.mask else None
     # One after the other: a caller who wants ten pictures holds one thread.
-    pictures = [await asyncio.to_thread(_make, request, index, base) for index in range(request.n)]
-    return ImageAnswer(pictures=pictures, usage=Usage(input_tokens=tokens.count(request.prompt), images=request.n))
+    for index in range(request.n):
+        image = await asyncio.to_thread(_paint, request, index, base, mask)
+        for number in range(request.partial_images):
+            data = await asyncio.to_thread(_blurred, image, number, request)
+            yield PartialPicture(data, f"image/{request.output_format}", index=number, picture=index)
+        data = await asyncio.to_thread(encode, image, request.output_format, request.prompt)
+        yield Picture(data=data, mime=f"image/{request.output_format}", revised_prompt=request.prompt)
 
 
-def _make(request: ImageRequest, index: int, base: Image.Image | None) -> Picture:
+def _answer(request: ImageRequest, pictures: list[Picture]) -> ImageAnswer:
+    return ImageAnswer(pictures, Usage(input_tokens=tokens.count(request.prompt), images=len(pictures)))
+
+
+def _paint(request: ImageRequest, index: int, base: Image.Image | None, mask: Image.Image | None) -> Image.Image:
     seed = f"{request.prompt}|{index}|{request.size}"
-    image = paint(request.prompt, request.width, request.height, seed, base)
-    return Picture(
-        data=encode(image, request.output_format, request.prompt),
-        mime=f"image/{request.output_format}",
-        revised_prompt=request.prompt,
-    )
+    image = paint(request.prompt, request.width, request.height, seed, None if base is None else _on_white(base))
+    if base is None or mask is None:
+        return image
+    kept = ImageOps.fit(mask.convert("RGBA").getchannel("A"), image.size)
+    image = Image.composite(ImageOps.fit(_on_white(base), image.size), image, kept)
+    write_label(image, request.prompt)
+    return image
+
+
+def _blurred(image: Image.Image, number: int, request: ImageRequest) -> bytes:
+    factor = 2 ** (request.partial_images - number + 2)
+    sketch = image.reduce(factor).resize(image.size, Image.Resampling.BILINEAR)
+    return encode(sketch, request.output_format, request.prompt)
 
 
 def encode(image: Image.Image, output_format: str, prompt: str) -> bytes:
@@ -69,21 +107,28 @@ def encode(image: Image.Image, output_format: str, prompt: str) -> bytes:
     return file.getvalue()
 
 
-def _read(picture: InputImage, request: ImageRequest) -> Image.Image:
-    """The input in RGB, upright, no larger than it can show, on white where it is transparent."""
+async def _read(picture: InputImage, request: ImageRequest, param: str) -> Image.Image:
+    """The input in RGB or RGBA, upright, no larger than it can show."""
+    return await asyncio.get_running_loop().run_in_executor(_DECODER, _read_now, picture, request, param)
+
+
+def _read_now(picture: InputImage, request: ImageRequest, param: str) -> Image.Image:
     try:
         with Image.open(io.BytesIO(picture.data), formats=READABLE) as image:
             most = MOST_PIXELS_IN_COPIES if image.format in DECODED_IN_COPIES else MOST_PIXELS
             if image.width * image.height > most:
-                raise _too_large(most)
-            upright = _decode(image, request)
+                raise _too_large(param, most)
+            return _decode(image, request)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large(MOST_PIXELS) from None
+        raise _too_large(param, MOST_PIXELS) from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise InvalidImage("`image` cannot be decoded. Send a whole PNG, JPEG or WebP file.", param="image") from error
-    if upright.mode == "RGB":
-        return upright
-    return Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
+        raise InvalidImage(f"`{param}` cannot be decoded. Send a whole PNG, JPEG or WebP file.", param=param) from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
 def _decode(image: Image.Image, request: ImageRequest) -> Image.Image:
@@ -95,5 +140,5 @@ def _decode(image: Image.Image, request: ImageRequest) -> Image.Image:
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
-def _too_large(most: int) -> InvalidImage:
-    return InvalidImage(f"`image` has more than {most // 1_000_000} million pixels. Send a smaller one.", param="image")
+def _too_large(param: str, most: int) -> InvalidImage:
+    return InvalidImage(f"`{param}` has more than {most // 1_000_000} million pixels. Send a smaller one.", param=param)
