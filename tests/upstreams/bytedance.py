@@ -96,7 +96,8 @@ class FakeByteDance(FakeServer[Behaviour]):
             raise Refusal(401, "AuthenticationError", message)
         if recorded.method != "POST":
             raise Refusal(404, "NotFound", "no such path")
-        body = recorded.body
+        # The vendor's SDK sends null for what is absent.
+        body = {name: value for name, value in recorded.body.items() if value is not None}
         if behaviour.error_in_200:
             return await self.answer(writer, behaviour, self.fault_error(behaviour))
         match recorded.path.removeprefix(BASE):
