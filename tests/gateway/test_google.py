@@ -1,6 +1,5 @@
 """Google's oddities: the names of sizes, refusals with a 200, thoughts, batches, turns of a transcript."""
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -14,8 +13,8 @@ from gateway.catalog.schema import Model, parse_size
 from gateway.errors import ProviderError, ProviderFault
 from gateway.providers.google import Google
 from gateway.providers.google.images import ratio_name
-from gateway.providers.http import close_pools, pool
 from gateway.types import Segment, Usage
+from tests.gateway.conftest import close_idle_pools
 from tests.upstreams.contract import (
     PROMPT,
     RECORDING,
@@ -47,10 +46,7 @@ IMAGE_MODELS = [model for model in list_models() if model.provider == "google" a
 async def google() -> AsyncIterator[FakeGoogle]:
     with FakeGoogle(api_key=KEY) as fake:
         yield fake
-        async with asyncio.timeout(5):  # a stream's connection is free a moment after its reader is done
-            while pool().open_connections > pool().idle_connections:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
-        await close_pools()
+        await close_idle_pools()
 
 
 async def draw(google: FakeGoogle, name: str = "nano-banana-2", **parts: Any) -> Any:

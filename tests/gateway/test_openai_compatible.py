@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -18,26 +17,10 @@ from gateway.providers.openai_compatible import OpenAICompatible
 from gateway.providers.openai_errors import ErrorReader, classify
 from gateway.providers.sse import EventReader
 from gateway.types import ChatRequest, EmbeddingRequest, Usage
+from tests.gateway.conftest import KEY
 from tests.upstreams.openai import Behaviour, FakeOpenAI, vector_of
 
-KEY = "sk-test-0123456789"
 adapter = OpenAICompatible()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(api_key=KEY) as server:
-        yield server
-
-
-@pytest.fixture
-async def upstream(server: FakeOpenAI) -> AsyncIterator[FakeOpenAI]:
-    server.reset()
-    yield server
-    async with asyncio.timeout(5):  # a stream's connection is free a moment after its reader is done
-        while pool().open_connections > pool().idle_connections:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-    await close_pools()
 
 
 def make_model(**parts: Any) -> Model:

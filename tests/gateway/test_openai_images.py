@@ -1,7 +1,6 @@
 """OpenAI's pictures: what it is sent, by its own SDK's types, and what becomes of its answers and its sketches."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -11,32 +10,15 @@ from openai.types import image_edit_params, image_generate_params
 from gateway.catalog import get_model, list_models
 from gateway.errors import ProviderError, ProviderFault
 from gateway.providers.base import Deployment, ImageProvider, ImageStreamProvider
-from gateway.providers.http import close_pools, pool
 from gateway.providers.openai import OpenAI
 from gateway.types import ImageAnswer, ImageRequest, InputImage, PartialPicture, Usage
+from tests.gateway.conftest import KEY
 from tests.upstreams.contract import deploy, image_request, png, secrets_of
 from tests.upstreams.openai import PNG, Behaviour, FakeOpenAI
 from tests.upstreams.sdk_types import check_request
 
-KEY = "sk-test-0123456789"
 adapter = OpenAI()
 MODELS = [model.id for model in list_models() if model.provider == "openai" and model.type == "image"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(api_key=KEY) as server:
-        yield server
-
-
-@pytest.fixture
-async def upstream(server: FakeOpenAI) -> AsyncIterator[FakeOpenAI]:
-    server.reset()
-    yield server
-    async with asyncio.timeout(5):  # a stream's connection is free a moment after its reader is done
-        while pool().open_connections > pool().idle_connections:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-    await close_pools()
 
 
 def at(upstream: FakeOpenAI, name: str = "gpt-image-2") -> Deployment:

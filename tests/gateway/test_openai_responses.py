@@ -1,9 +1,7 @@
 """Chats with a model that only OpenAI's Responses API serves: what is sent, and what a client gets for it."""
 
-import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -13,17 +11,16 @@ from openai.types.responses import Response, ResponseStreamEvent, response_creat
 from gateway.catalog import get_model, list_models
 from gateway.errors import InvalidValue, ProviderError, ProviderFault
 from gateway.providers.base import Deployment
-from gateway.providers.http import close_pools, pool
 from gateway.providers.openai import OpenAI
 from gateway.requests.chat import parse_chat
 from gateway.requests.support import check_support
 from gateway.types import Usage
+from tests.gateway.conftest import KEY
 from tests.upstreams import openai_responses
 from tests.upstreams.contract import deploy, secrets_of
 from tests.upstreams.openai import PNG, Behaviour, FakeOpenAI
 from tests.upstreams.sdk_types import check_request, read_answer
 
-KEY = "sk-test-0123456789"
 MODEL = "gpt-5.3-codex"
 PICTURE = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 adapter = OpenAI()
@@ -38,22 +35,6 @@ WEATHER = {
 }
 GRAMMAR = {"syntax": "regex", "definition": "[a-z]+"}
 CUSTOM = {"type": "custom", "custom": {"name": "shell", "format": {"type": "grammar", "grammar": GRAMMAR}}}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(api_key=KEY) as server:
-        yield server
-
-
-@pytest.fixture
-async def upstream(server: FakeOpenAI) -> AsyncIterator[FakeOpenAI]:
-    server.reset()
-    yield server
-    async with asyncio.timeout(5):  # a stream's connection is free a moment after its reader is done
-        while pool().open_connections > pool().idle_connections:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-    await close_pools()
 
 
 def at(upstream: FakeOpenAI) -> Deployment:

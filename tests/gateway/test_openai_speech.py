@@ -1,7 +1,5 @@
 """Recordings and embeddings at OpenAI: what each of its models is sent, by its own SDK's types."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -9,34 +7,17 @@ from openai.types import embedding_create_params
 from openai.types.audio import transcription_create_params
 
 from gateway.catalog import get_model, list_models
-from gateway.providers.http import close_pools, pool
 from gateway.providers.openai import OpenAI
 from gateway.types import Segment, TranscriptionAnswer, Usage
+from tests.gateway.conftest import KEY
 from tests.upstreams.contract import deploy, embedding_request, transcription_request
 from tests.upstreams.openai import Behaviour, FakeOpenAI
 from tests.upstreams.sdk_types import check_request
 
-KEY = "sk-test-0123456789"
 adapter = OpenAI()
 SPEECH = [one for one in list_models() if one.provider == "openai" and one.type == "transcription"]
 JSON_ALONE = [one.id for one in SPEECH if one.transcription and "verbose_json" not in one.transcription.formats]
 TOKENS = Usage(50, 10, input_audio_tokens=45, seconds=0.2)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(api_key=KEY) as server:
-        yield server
-
-
-@pytest.fixture
-async def upstream(server: FakeOpenAI) -> AsyncIterator[FakeOpenAI]:
-    server.reset()
-    yield server
-    async with asyncio.timeout(5):  # a stream's connection is free a moment after its reader is done
-        while pool().open_connections > pool().idle_connections:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-    await close_pools()
 
 
 async def transcribe(upstream: FakeOpenAI, name: str, **parts: Any) -> TranscriptionAnswer:

@@ -1,6 +1,5 @@
 """What holds for every vendor's adapter alike, against a fake that speaks the vendor's wire format."""
 
-import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -14,9 +13,9 @@ from gateway.catalog import get_model, list_models
 from gateway.catalog.schema import Model
 from gateway.errors import ProviderError, ProviderFault
 from gateway.providers.base import Deployment
-from gateway.providers.http import close_pools, pool
 from gateway.providers.registry import get_provider
 from gateway.types import TranscriptionAnswer
+from tests.gateway.conftest import close_idle_pools
 from tests.upstreams.contract import (
     PROMPT,
     Contract,
@@ -50,10 +49,7 @@ def names(value: object) -> str:
 async def connections_are_let_go() -> AsyncIterator[None]:
     """Whatever way a call ended."""
     yield
-    async with asyncio.timeout(5):  # a stream's connection is free a moment after its reader is done
-        while pool().open_connections > pool().idle_connections:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-    await close_pools()
+    await close_idle_pools()
 
 
 @pytest.fixture

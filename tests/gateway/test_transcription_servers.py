@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,30 +12,13 @@ from msgspec.structs import replace
 from gateway.catalog.schema import Model, TranscriptionSpec
 from gateway.errors import ProviderError, ProviderFault
 from gateway.providers.base import Deployment, TranscriptionProvider
-from gateway.providers.http import close_pools, pool
 from gateway.providers.openai_compatible import OpenAICompatible
 from gateway.types import Segment, SpokenWord, TranscriptionAnswer, TranscriptionRequest, Usage
+from tests.gateway.conftest import KEY
 from tests.upstreams.openai import Behaviour, FakeOpenAI
 
-KEY = "sk-test-0123456789"
 AUDIO = b"RIFF\r\n--not a boundary\r\nWAVE"
 adapter = OpenAICompatible()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(api_key=KEY) as server:
-        yield server
-
-
-@pytest.fixture
-async def upstream(server: FakeOpenAI) -> AsyncIterator[FakeOpenAI]:
-    server.reset()
-    yield server
-    async with asyncio.timeout(5):  # a stream's connection is free a moment after its reader is done
-        while pool().open_connections > pool().idle_connections:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-    await close_pools()
 
 
 def at(upstream: FakeOpenAI, **spec: Any) -> Deployment:
