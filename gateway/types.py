@@ -165,6 +165,27 @@ class ImageAnswer(Struct):
     usage: Usage
 
 
+class VideoRequest(Struct):
+    """A clip to make, in values that the model has. `seconds` is its length, `ratio` is `16:9`, `resolution` `720p`.
+
+    `ratio` is empty where it is to be the first frame's own. `reference` is our id of the task: a provider that takes
+    one makes no second clip for it. At `callback_url`, if there is one, it may tell that something has changed. `body`
+    is what the client sent besides the pictures, of which adapters pass on what is the vendor's own.
+    """
+
+    model: str
+    prompt: str
+    seconds: int
+    resolution: str
+    reference: str
+    body: dict[str, Any]
+    ratio: str = ""
+    audio: bool = False
+    first_frame: InputImage | None = None
+    last_frame: InputImage | None = None
+    callback_url: str = ""
+
+
 class TranscriptionRequest(Struct):
     """Speech to write down. `audio` is the file as it came, `mime` its type as sniffed, `seconds` its length."""
 

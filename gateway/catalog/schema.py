@@ -224,7 +224,11 @@ class ImageSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VideoSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """Durations in whole seconds, resolutions by name (`720p`)."""
+    """Durations in whole seconds, resolutions by name (`720p`).
+
+    `typical_seconds` is how long a clip takes to be made, until we know it from those that were; `poll_seconds` how
+    often the vendor wants to be asked for it, at most.
+    """
 
     durations: tuple[Positive, ...]
     ratios: tuple[str, ...] = ("16:9", "9:16", "1:1")
@@ -233,12 +237,19 @@ class VideoSpec(Struct, frozen=True, forbid_unknown_fields=True):
     default_resolution: str = "720p"
     text_input: bool = True
     image_input: bool = True
+    # A clip may be told the picture that it ends with, besides the one that it begins with.
+    last_frame: bool = False
     # The model can make sound; `default_audio`: and does, unless told otherwise.
     audio: bool = False
     default_audio: bool = False
+    typical_seconds: Positive = 90
+    poll_seconds: Annotated[float, Meta(gt=0)] = 5.0
+    # Past it a task has failed, whatever its vendor says.
     deadline_seconds: Positive = 3600
 
     def __post_init__(self) -> None:
+        if self.last_frame and not self.image_input:
+            raise ValueError("`last_frame` needs `image_input`")
         if self.default_duration not in self.durations:
             raise ValueError("`default_duration` is none of `durations`")
         if self.default_resolution not in self.resolutions:

@@ -5,11 +5,12 @@ credits, limits or users.
 """
 
 from collections.abc import AsyncGenerator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from gateway.catalog.schema import Model
+from gateway.errors import ProviderError
 from gateway.pools.replica import Replica
 from gateway.types import (
     ChatAnswer,
@@ -22,6 +23,7 @@ from gateway.types import (
     Segment,
     TranscriptionAnswer,
     TranscriptionRequest,
+    VideoRequest,
 )
 
 # Characters. No provider's keys are shorter.
@@ -140,4 +142,63 @@ class TranscriptionProvider(Protocol):
 
         A provider that cannot stream may give the answer alone. Closing the iterator lets the provider go.
         """
+        ...
+
+
+class Clip(Struct, frozen=True):
+    """A finished video: encoded, as `data`, or still at the provider, at `url`, where it is asked for with `headers`.
+
+    `seconds` is its real length, where the provider tells it.
+    """
+
+    url: str = ""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    data: bytes = b""
+    seconds: float | None = None
+
+
+class VideoState(Struct, frozen=True):
+    """A task at a provider, as it is now. `id` is the provider's own.
+
+    `progress` is the provider's word for it, 0 to 100; None where it says nothing. One that completed has its `clip`,
+    one that failed its `error`, the reason. `wait`: seconds until it is worth looking again, where the provider says.
+    """
+
+    id: str
+    status: Literal["queued", "running", "completed", "failed", "cancelled"]
+    progress: float | None = None
+    clip: Clip | None = None
+    error: ProviderError | None = None
+    wait: float | None = None
+
+
+@runtime_checkable
+class VideoProvider(Protocol):
+    """What is raised says that the asking failed, and nothing of the task: a task that failed is a state of it.
+
+    `request` is the task's own in both, as it was submitted.
+    """
+
+    async def submit_video(self, deployment: Deployment, request: VideoRequest) -> VideoState:
+        """The task as it was accepted. Asked once for each task: whatever is raised with `may_have_begun` is its end."""
+        ...
+
+    async def look_up_video(self, deployment: Deployment, task_id: str, request: VideoRequest) -> VideoState:
+        """The task by the provider's id. A provider that does not know it (any more) has failed it."""
+        ...
+
+
+@runtime_checkable
+class TraceableVideoProvider(Protocol):
+    """A provider that knows its tasks by `VideoRequest.reference`, too, and takes each reference once."""
+
+    async def find_video(self, deployment: Deployment, request: VideoRequest) -> VideoState | None:
+        """The task that was submitted with this reference; None where it never arrived."""
+        ...
+
+
+@runtime_checkable
+class CancellableVideoProvider(Protocol):
+    async def cancel_video(self, deployment: Deployment, task_id: str) -> bool:
+        """Whether the task is cancelled now, and not paid for; False where it goes on, or has ended."""
         ...
