@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint bench bench-sessions
+.PHONY: help run setup test lint bench bench-sessions bench-videos
 
 DATA := $(or $(ARKROUTE_DATA),var)
 
@@ -28,6 +28,7 @@ help:
 	@echo 'make setup  the virtual environment, the packages and the models of the engine, nothing more'
 	@echo 'make test   every test          make lint   ruff, mypy, migrations'
 	@echo 'make bench  the benchmark, with ratios          make bench-sessions  what a session saves'
+	@echo '                                                make bench-videos    10,000 videos under way'
 
 run: setup
 	@if [ ! -f '$(DATA)/.env' ]; then \
@@ -64,6 +65,9 @@ bench: $(VENV)/.packages-dev
 
 bench-sessions: setup $(VENV)/.packages-dev
 	@$(VENV)/bin/python -m bench.sessions
+
+bench-videos: $(VENV)/.packages-dev
+	@$(VENV)/bin/python -m bench.videos
 
 $(VENV)/bin/python:
 	@test -n '$(PYTHON)' || { echo '✗ Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=/path/to/python3'; exit 1; }

@@ -35,7 +35,7 @@ class UserAdmin(DjangoUserAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):
-    """Limits, name and expiry can be changed. A key is revoked rather than deleted, so that its trace remains."""
+    """What a key may do can be changed. A key is revoked rather than deleted, so that its trace remains."""
 
     list_display = ("masked", "user", "name", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "created_at")
@@ -47,6 +47,8 @@ class ApiKeyAdmin(admin.ModelAdmin):
         "name",
         "requests_per_minute",
         "concurrent_requests",
+        "concurrent_videos",
+        "webhook_url",
         "expires_at",
         "created_at",
         "last_used_at",

@@ -22,6 +22,8 @@ class Caller(Struct, frozen=True):
     key_prefix: str
     requests_per_minute: int
     concurrent_requests: int
+    concurrent_videos: int
+    webhook_url: str = ""  # where its videos' webhooks go, if the request names no other address
 
 
 class KeyRejected(Exception):

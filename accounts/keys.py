@@ -55,6 +55,8 @@ def issue_key(
     *,
     requests_per_minute: int | None = None,
     concurrent_requests: int | None = None,
+    concurrent_videos: int | None = None,
+    webhook_url: str = "",
     expires_at: datetime | None = None,
 ) -> IssuedKey:
     """A saved key of `user` and its secret. Limits of None are the site's defaults; others are at least 1."""
@@ -68,6 +70,8 @@ def issue_key(
         digest=_digest(secret),
         requests_per_minute=requests_per_minute,
         concurrent_requests=concurrent_requests,
+        concurrent_videos=concurrent_videos,
+        webhook_url=webhook_url,
         expires_at=expires_at,
     )
     return IssuedKey(secret, api_key)

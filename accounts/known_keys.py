@@ -173,6 +173,8 @@ def _known(row: ApiKey | None, now: float) -> KnownKey:
             key_prefix=row.prefix,
             requests_per_minute=row.requests_per_minute or settings.REQUESTS_PER_MINUTE,
             concurrent_requests=row.concurrent_requests or settings.CONCURRENT_REQUESTS,
+            concurrent_videos=row.concurrent_videos or settings.CONCURRENT_VIDEOS,
+            webhook_url=row.webhook_url,
         ),
         refusal="",
         recheck_at=now + RECHECK_SECONDS,

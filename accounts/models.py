@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from accounts.validators import validate_webhook_url
+
 
 class UserManager(BaseUserManager["User"]):
     """Makes users, who have no name to sign in with but their e-mail address."""
@@ -69,6 +71,16 @@ class ApiKey(models.Model):
     concurrent_requests = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1)], help_text="empty: the default of the site"
     )
+    concurrent_videos = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="empty: the default of the site"
+    )
+    webhook_url = models.CharField(
+        "webhook URL",
+        max_length=2000,
+        blank=True,
+        validators=[validate_webhook_url],
+        help_text="where the end of a video is told, if its request names no other address",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True, db_index=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -81,6 +93,7 @@ class ApiKey(models.Model):
         constraints = (
             models.CheckConstraint(name="requests_per_minute_is_positive", condition=~Q(requests_per_minute=0)),
             models.CheckConstraint(name="concurrent_requests_is_positive", condition=~Q(concurrent_requests=0)),
+            models.CheckConstraint(name="concurrent_videos_is_positive", condition=~Q(concurrent_videos=0)),
         )
 
     def __str__(self) -> str:

@@ -36,6 +36,7 @@ STATUSES: dict[str, tuple[int, str]] = {
     "task_not_found": (404, "invalid_request_error"),
     "receipt_not_found": (404, "invalid_request_error"),
     "session_not_found": (404, "invalid_request_error"),
+    "delivery_not_found": (404, "invalid_request_error"),
     "unknown_url": (404, "invalid_request_error"),
     "method_not_allowed": (405, "invalid_request_error"),
     "idempotency_in_progress": (409, "invalid_request_error"),
@@ -58,6 +59,8 @@ STATUSES: dict[str, tuple[int, str]] = {
     "overloaded": (503, "server_error"),
     "database_unavailable": (503, "server_error"),
 }
+# OpenAI's clients repeat what was a conflict; the same request meets these again.
+FINAL_CONFLICTS = frozenset({"task_not_ready", "not_cancellable"})
 # Seconds that a client should wait where nobody knows better.
 DEFAULT_RETRY_AFTER = {
     "database_unavailable": 2,
@@ -104,7 +107,7 @@ def error_answer(code: str, message: str, *, param: str | None = None, retry_aft
     headers = {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
-    if status == HTTPStatus.PAYMENT_REQUIRED:
+    if status == HTTPStatus.PAYMENT_REQUIRED or code in FINAL_CONFLICTS:
         headers["x-should-retry"] = "false"
     wait = retry_after if retry_after is not None else DEFAULT_RETRY_AFTER.get(code)
     if wait is not None and status in (409, 429, 503):

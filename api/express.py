@@ -165,7 +165,7 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
             cookie_session_id=read_session_id(exchange.header(b"cookie")),
         )
         await exchange.read_body(find_kind(exchange.header(b"content-type"), route.takes))
-        await _serve_unless_client_leaves(exchange, route.serve, call)
+        await serve_unless_client_leaves(exchange, route.serve, call)
     except ClientLeft:
         return
     except Exception as error:
@@ -177,7 +177,7 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
             exchange.admitted.admission.release()
 
 
-async def _serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call: Call) -> None:
+async def serve_unless_client_leaves(exchange: Exchange, serve: Endpoint, call: Call) -> None:
     """Runs `serve`; when the client closes the connection it is cancelled, so that the provider is let go: at once, or
     when the call has lingered.
 

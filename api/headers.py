@@ -10,7 +10,7 @@ EXPOSED = (
     "x-request-id, x-client-request-id, x-arkroute-credits, x-arkroute-model, x-arkroute-overhead-ms, "
     "x-arkroute-stand-in, x-arkroute-capped-tokens, x-arkroute-session-state, x-arkroute-ignored-params, "
     "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, retry-after, "
-    "x-should-retry"
+    "x-should-retry, openai-poll-after-ms"
 )
 # On every answer of the API, errors included.
 EVERYWHERE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 # Proxies and clients give up on silence; a comment keeps them. Seconds.
 KEEP_ALIVE = 10.0
+COMMENT = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
 # Nearly always the first field; a picture's event is not decoded for it.
 _TYPE = re.compile(rb'\{\s*"type"\s*:\s*"([\w.]+)"')
@@ -50,10 +51,14 @@ class EventStream:
 
     async def send(self, payloads: list[bytes]) -> None:
         """One event for each payload, in one piece."""
+        await self.send_written(self._write(payloads))
+
+    async def send_written(self, events: bytes) -> None:
+        """Events that are written already, or a comment."""
         if not self.started:
             await self._start()
         self._last_sent = monotonic()
-        await self._wire.send_body(self._write(payloads), more=True)
+        await self._wire.send_body(events, more=True)
 
     async def end(self, mark: bytes = DONE) -> None:
         """`mark` is the last event, where the format has one besides the payloads."""
@@ -87,15 +92,14 @@ class EventStream:
     def _keep_alive(self) -> None:
         silence = monotonic() - self._last_sent
         if silence >= KEEP_ALIVE:
-            self._comment = self._loop.create_task(self._send_comment())
+            self._comment = self._loop.create_task(self.send_written(COMMENT))
             silence = 0.0
         self._timer = self._loop.call_later(KEEP_ALIVE - silence, self._keep_alive)
 
-    async def _send_comment(self) -> None:
-        if not self.started:
-            await self._start()
-        self._last_sent = monotonic()
-        await self._wire.send_body(b": keep-alive\n\n", more=True)
+
+def numbered_event(number: int, name: str, payload: str) -> bytes:
+    """An event after which a client can go on: it sends the number as `Last-Event-ID`."""
+    return f"id: {number}\nevent: {name}\ndata: {payload}\n\n".encode()
 
 
 def _name(payload: bytes) -> bytes:

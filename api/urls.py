@@ -9,6 +9,15 @@ from django.urls import re_path
 from api.views.account import Account
 from api.views.models import ModelDetail, ModelList
 from api.views.sessions import SessionDetail, SessionList
+from api.views.videos import (
+    VideoCancel,
+    VideoContent,
+    VideoDetail,
+    VideoGenerations,
+    Videos,
+    VideoStatus,
+)
+from api.views.webhooks import DeliveryList, DeliveryResend, WebhookSecret
 
 app_name = "api"
 
@@ -19,4 +28,17 @@ urlpatterns = [
     re_path(r"^(?:v1/)?account/?$", Account.as_view(), name="account"),
     re_path(r"^(?:v1/)?sessions/?$", SessionList.as_view(), name="sessions"),
     re_path(r"^(?:v1/)?sessions/(?P<session_id>[^/]+)/?$", SessionDetail.as_view(), name="session"),
+    re_path(r"^(?:v1/)?video/generations/?$", VideoGenerations.as_view(), name="video-generations"),
+    re_path(r"^(?:v1/)?video/(?:status|generations)/(?P<task_id>[^/]+)/?$", VideoStatus.as_view(), name="video-status"),
+    re_path(r"^(?:v1/)?video/cancel/(?P<task_id>[^/]+)/?$", VideoCancel.as_view(), name="video-cancel"),
+    re_path(r"^(?:v1/)?videos/?$", Videos.as_view(), name="videos"),
+    re_path(r"^(?:v1/)?videos/(?P<task_id>[^/]+)/?$", VideoDetail.as_view(), name="video"),
+    re_path(r"^(?:v1/)?videos/(?P<task_id>[^/]+)/content/?$", VideoContent.as_view(), name="video-content"),
+    re_path(r"^(?:v1/)?webhooks/secret/?$", WebhookSecret.as_view(), name="webhook-secret"),
+    re_path(r"^(?:v1/)?webhooks/deliveries/?$", DeliveryList.as_view(), name="webhook-deliveries"),
+    re_path(
+        r"^(?:v1/)?webhooks/deliveries/(?P<delivery_id>[^/]+)/resend/?$",
+        DeliveryResend.as_view(),
+        name="webhook-resend",
+    ),
 ]

@@ -1,4 +1,4 @@
-"""Where a connection goes: the express lane, the probes, live connections, or Django with all its middleware.
+"""Where a connection goes: the express lane, live connections, the probes, or Django with all its middleware.
 
 Django's handler costs ten times as much as the server itself, so what is called at token rate is told apart before it.
 """
@@ -14,29 +14,28 @@ from django.core.asgi import get_asgi_application
 _django: Any = get_asgi_application()
 
 from channels.routing import URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.urls import re_path
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from api import live
+from api.consumers import TaskEvents
 from api.express import ROUTES, express
 from api.intake import limit_bodies
+from api.origins import for_own_pages, refuse
 from arkroute.health import healthz, readyz
 from arkroute.runtime import runtime
 
-
-async def unknown_websocket(scope: Any, receive: Any, send: Any) -> None:
-    """Refuses the handshake: the server makes a 403 of it."""
-    await send({"type": "websocket.close"})
-
-
 PROBES = {"/healthz": healthz, "/readyz": readyz}
-LIVE: list[Any] = [re_path("", unknown_websocket)]  # type: ignore[arg-type]  # channels puts consumers where views stand
-_websockets: Any = AllowedHostsOriginValidator(URLRouter(LIVE))
-# The express lane has no use for the client's address, so only the others pay for reading the proxy's headers.
+# Channels puts consumers where views stand.
+LIVE: list[Any] = [
+    re_path(r"^ws/video/(?P<task_id>[^/]+)/?$", TaskEvents.as_asgi()),
+    re_path("", refuse),  # type: ignore[arg-type]
+]
+_websockets: Any = for_own_pages(URLRouter(LIVE))
+# The others have no use for the client's address, so only Django pays for reading the proxy's headers.
 _django = limit_bodies(_django)
 _django = ProxyHeadersMiddleware(_django, trusted_hosts=settings.FORWARDED_ALLOW_IPS)
-_websockets = ProxyHeadersMiddleware(_websockets, trusted_hosts=settings.FORWARDED_ALLOW_IPS)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -50,6 +49,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await _websockets(scope, receive, send)
     elif scope["path"] in ROUTES:
         await express(scope, receive, send)
+    elif followed := live.PATH.fullmatch(scope["path"]):
+        await live.task_events(scope, receive, send, followed["task_id"])
     elif probe := PROBES.get(scope["path"]):
         await probe(scope, receive, send)
     else:

@@ -8,16 +8,19 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from enum import Flag, auto
 from functools import partial
 from typing import ClassVar, NamedTuple
 
-from accounts.database import close_database_threads
+from accounts.database import close_database_threads, run_in_database_thread
 from billing import group_commit, ledger
-from gateway import charge, limits, media, sessions
+from gateway import charge, events, jobs, limits, media, sessions
 from gateway.pools import draining, health, reports
 from gateway.providers import http
 from gateway.routing.keys import follow_disabled_keys
 from gateway.sessions.load import count_sessions
+from gateway.tasks.retention import purge_expired
+from gateway.webhooks import sending
 
 logger = logging.getLogger(__name__)
 
@@ -26,27 +29,36 @@ logger = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
 
 
+class Part(Flag):
+    """What a process is there for."""
+
+    REQUESTS = auto()
+    JOBS = auto()
+
+
 class Chore(NamedTuple):
-    """Something to do at once and then every so many seconds. A `job` may be left to other processes; the rest each
-    one does itself."""
+    """Something to do at once and then every so many seconds, if it comes to an end, where it is needed for `part`."""
 
     name: str
     seconds: float
     work: Callable[[], Awaitable[object]]
-    job: bool = False
+    part: Part = Part.REQUESTS | Part.JOBS
 
 
 CHORES = (
     Chore("renewing the leases of open holds", 30, charge.renew_leases),
-    Chore("telling Redis which requests are still open", 30, limits.renew_leases),
+    Chore("telling Redis which requests are still open", 30, limits.renew_leases, Part.REQUESTS),
     Chore("releasing holds past their deadline", 15, ledger.sweep),
-    Chore("asking replicas how they are", 1, health.look_after),
-    Chore("reading which replicas are drained", 1, draining.follow_drains),
+    Chore("asking replicas how they are", 1, health.look_after, Part.REQUESTS),
+    Chore("reading which replicas are drained", 1, draining.follow_drains, Part.REQUESTS),
     Chore("following which provider keys are disabled", 1, follow_disabled_keys),
-    Chore("counting the sessions of replicas", 5, count_sessions),
-    Chore("reporting how replicas are", 1, reports.report),
-    Chore("forgetting sessions that have ended", 30, sessions.tidy),
-    Chore("deleting media files past their days", 3600, partial(asyncio.to_thread, media.purge_expired), job=True),
+    Chore("counting the sessions of replicas", 5, count_sessions, Part.REQUESTS),
+    Chore("reporting how replicas are", 1, reports.report, Part.REQUESTS),
+    Chore("forgetting sessions that have ended", 30, sessions.tidy, Part.REQUESTS),
+    Chore("bringing videos to their end", 1, jobs.run, Part.JOBS),
+    Chore("sending webhooks", 1, sending.run, Part.JOBS),
+    Chore("forgetting what was told of old videos", 3600, partial(run_in_database_thread, purge_expired), Part.JOBS),
+    Chore("deleting media files past their days", 3600, partial(asyncio.to_thread, media.purge_expired), Part.JOBS),
 )
 
 
@@ -55,13 +67,13 @@ class Runtime:
 
     def __init__(self) -> None:
         self.draining = False
-        self.jobs = True
+        self.parts = Part.REQUESTS | Part.JOBS
         self._chores: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Starts the work in the background on the running event loop, unless it runs already."""
         if not self._chores:
-            self._chores = [asyncio.create_task(_repeat(chore)) for chore in CHORES if self.jobs or not chore.job]
+            self._chores = [asyncio.create_task(_repeat(chore)) for chore in CHORES if chore.part & self.parts]
 
     async def drain(self) -> None:
         """Ends the work in the background and closes what the process opened; the requests have ended before.
@@ -76,6 +88,7 @@ class Runtime:
             await charge.renew_leases()
         except Exception:
             logger.exception("what was left to be settled could not be")
+        await events.close()
         await limits.close()
         await sessions.close()
         await http.close_pools()

@@ -11,8 +11,10 @@ from types import FrameType
 
 import uvicorn
 
+from api.consumers import LARGEST_MESSAGE
 from arkroute.protocol import Protocol
-from arkroute.runtime import runtime
+from arkroute.runtime import Part, runtime
+from gateway import events
 
 # Seconds between telling (/readyz answers 503) and closing: long enough for a balancer that asks every second or is
 # told by its own supervisor, short enough for people who wait for a restart.
@@ -39,13 +41,18 @@ class Server(uvicorn.Server):
         self._closes_at: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        runtime().jobs = self._jobs
+        runtime().parts = Part.REQUESTS | Part.JOBS if self._jobs else Part.REQUESTS
         await super().startup(sockets)
         # What lives now lives for ever: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # They would stay for as long as their videos take. Websockets uvicorn closes by itself (1012).
+        events.interrupt()
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         if self._closes_at is not None and monotonic() >= self._closes_at:
@@ -76,6 +83,7 @@ def serve(listener: socket.socket, *, jobs: bool, on_ready: Callable[[], None]) 
         "arkroute.asgi:application",
         loop="uvloop",
         http=Protocol,
+        ws_max_size=LARGEST_MESSAGE,
         lifespan="on",
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -155,6 +155,7 @@ SIGNUP_CREDITS = 500
 
 REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=600)
 CONCURRENT_REQUESTS = env.int("CONCURRENT_REQUESTS", default=50)
+CONCURRENT_VIDEOS = env.int("CONCURRENT_VIDEOS", default=4)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
@@ -199,10 +200,12 @@ PROVIDERS = {
         "base_url": env.str("DASHSCOPE_BASE_URL", default="https://dashscope-intl.aliyuncs.com").rstrip("/"),
     },
 }
-# `host:port` that may be fetched from although private, also by plain http, separated by commas.
+# `host:port` that may be fetched from and sent to although private, also by plain http, separated by commas.
 FETCH_ALLOWED_PRIVATE_HOSTS = env.list("FETCH_ALLOWED_PRIVATE_HOSTS", default=[])
 # Overrides the catalogue's wait for a first byte.
 PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=None)
+# Overrides the catalogue's deadlines of videos: past it a task has failed, and nothing is charged.
+VIDEO_DEADLINE_SECONDS = env.float("VIDEO_DEADLINE_SECONDS", default=None)
 # The engine: open-weight models on this machine (`manage.py run_engine`). Where nobody says where it is, it is looked
 # for, and in production it counts only once it was found.
 ENGINE_URL = env.str("ENGINE_URL", default=f"http://127.0.0.1:{PORT + 1}").rstrip("/")

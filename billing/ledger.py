@@ -62,6 +62,7 @@ __all__ = [
     "refund",
     "release",
     "sweep",
+    "try_now",
 ]
 
 MILLICREDITS = 1000
@@ -226,6 +227,11 @@ def apply_now(verbs: Sequence[Verb]) -> list[Any]:
             if isinstance(outcome, LedgerError):
                 raise outcome
     return outcomes
+
+
+def try_now(verbs: Sequence[Verb]) -> list[Any]:
+    """The outcome of each of these verbs in the caller's open transaction; a refused one's is its `LedgerError`."""
+    return group_commit.apply(verbs, connections[DEFAULT_DB_ALIAS])
 
 
 def open_account(user: User) -> CreditAccount:

@@ -38,6 +38,18 @@ def together(connection: BaseDatabaseWrapper) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def unlogged(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """A block whose statements Django does not keep. With DEBUG on it would spell out each parameter of each."""
+    # A caller's connection gets back what it had.
+    debug_cursor = connection.make_debug_cursor
+    connection.make_debug_cursor = connection.make_cursor  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        connection.make_debug_cursor = debug_cursor  # type: ignore[method-assign]
+
+
 Answer = Callable[[], list[Sequence[Any]]]
 
 
@@ -156,16 +168,27 @@ def insert_unsaved(connection: BaseDatabaseWrapper, unsaved: Iterable[Unsaved]) 
                     row._state.db = connection.alias
 
 
+def update_saved(
+    connection: BaseDatabaseWrapper, saved: Sequence[models.Model], only: tuple[str, ...] | None = None
+) -> None:
+    """Writes all fields of rows of one model that are there, or `only` some. Whoever calls holds their locks."""
+    if not saved:
+        return
+    plan = _plan(type(saved[0]), True, only)
+    with connection.cursor() as cursor:
+        update(cursor, plan.table, plan.columns, [plan.values(row, connection) for row in saved])
+
+
 class InsertPlan:
     """How a model's row is written: the columns, and what must be done to which value."""
 
-    def __init__(self, model: type[models.Model], with_key: bool) -> None:
+    def __init__(self, model: type[models.Model], with_key: bool, only: tuple[str, ...] | None = None) -> None:
         if model._meta.parents:
             raise TypeError(f"{model.__name__} is spread over several tables")
         fields = [
             field
             for field in model._meta.concrete_fields
-            if not field.generated and (with_key or not field.primary_key)
+            if not field.generated and (with_key if field.primary_key else only is None or field.attname in only)
         ]
         names = [field.attname for field in fields]
         self.table = model._meta.db_table
@@ -187,13 +210,13 @@ class InsertPlan:
         return values
 
 
-_plans: dict[tuple[type[models.Model], bool], InsertPlan] = {}
+_plans: dict[tuple[type[models.Model], bool, tuple[str, ...] | None], InsertPlan] = {}
 
 
-def _plan(model: type[models.Model], with_key: bool) -> InsertPlan:
-    plan = _plans.get((model, with_key))
+def _plan(model: type[models.Model], with_key: bool, only: tuple[str, ...] | None = None) -> InsertPlan:
+    plan = _plans.get((model, with_key, only))
     if plan is None:
-        plan = _plans[model, with_key] = InsertPlan(model, with_key)
+        plan = _plans[model, with_key, only] = InsertPlan(model, with_key, only)
     return plan
 
 

@@ -1,5 +1,6 @@
-"""What staff sees: receipts, which tell what a call cost and why, the replicas of pools, which it may drain, and the
-keys that providers refuse, which it may have tried again."""
+"""What staff sees: receipts, which tell what a call cost and why, videos, the webhooks that tell of their end, which it
+may send again, the replicas of pools, which it may drain, and the keys that providers refuse, which it may have tried
+again."""
 
 from typing import Any
 
@@ -11,10 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing.admin import ReadOnlyAdmin, in_credits
-from gateway.models import DisabledKey, PoolReplica, Receipt, ReplicaReport
+from gateway.models import DisabledKey, PoolReplica, Receipt, ReplicaReport, VideoTask, WebhookDelivery
 from gateway.pools.draining import drain, undrain
 from gateway.pools.reports import known_replicas
 from gateway.routing.keys import use_again
+from gateway.webhooks import sending
 
 # The end of the scale of a replica's load where it has no slots.
 BUSY = 8
@@ -28,6 +30,39 @@ class ReceiptAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "=account__id", "account__owner__email", "=model")
     ordering = ("-created_at",)
     show_full_result_count = False
+
+
+@admin.register(VideoTask)
+class VideoTaskAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "account", "model", "state", "progress", "served_by", in_credits("cost"), "id")
+    # What was said to the model is the client's own affair.
+    exclude = ("body", "frames", "claim")
+    list_select_related = ("account__owner",)
+    list_filter = ("state", "model_id", "stand_in", "created_at")
+    search_fields = ("=id", "=request_id", "=provider_task_id", "=account__id", "account__owner__email")
+    ordering = ("-created_at",)
+    show_full_result_count = False
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "account", "type", "state", "tries", "last_status", "last_error", "next_at", "id")
+    exclude = ("claim",)
+    list_select_related = ("account__owner",)
+    list_filter = ("state", "type", "created_at")
+    search_fields = ("=id", "=task__id", "=account__id", "account__owner__email", "url")
+    ordering = ("-created_at",)
+    show_full_result_count = False
+    actions = ("send_again",)
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("gateway.change_webhookdelivery")
+
+    @admin.action(description="Send again", permissions=["send"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> None:
+        # What is searched for by its owner is found by a join, which an UPDATE does not take.
+        count = sending.send_again(WebhookDelivery.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))))
+        messages.success(request, f"{count} will be sent at once, with all tries before them.")
 
 
 class ReportInline(admin.TabularInline):

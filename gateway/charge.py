@@ -52,7 +52,24 @@ async def check_balance(call: Call, least: int) -> None:
     except ledger.AccountMissing:
         available = 0
     if available < least:
-        raise _insufficient(least, available)
+        raise insufficient(least, available)
+
+
+def check_limit(call: Call, quote: Quote) -> None:
+    """Raises `MaxCreditsExceeded` where the call may cost more than its client allows."""
+    if call.max_credits is not None and quote.ceiling > call.max_credits:
+        raise MaxCreditsExceeded(
+            f"This call may cost up to {credits_text(quote.ceiling)} credits, more than the "
+            f"{credits_text(call.max_credits)} that `X-ArkRoute-Max-Credits` allows. Raise it, or ask for less."
+        )
+
+
+def insufficient(needed: int, available: int) -> InsufficientCredits:
+    """The refusal of a call that costs more than the balance has available. Millicredits."""
+    return InsufficientCredits(
+        f"This call costs {credits_text(needed)} credits and your balance has {credits_text(available)} available. "
+        f"Buy credits at {settings.PUBLIC_URL}/billing/."
+    )
 
 
 class Charge:
@@ -67,21 +84,17 @@ class Charge:
 
     async def __aenter__(self) -> Self:
         call, quote = self.call, self.quote
-        if call.max_credits is not None and quote.ceiling > call.max_credits:
-            raise MaxCreditsExceeded(
-                f"This call may cost up to {credits_text(quote.ceiling)} credits, more than the "
-                f"{credits_text(call.max_credits)} that `X-ArkRoute-Max-Credits` allows. Raise it, or ask for less."
-            )
+        check_limit(call, quote)
         account = call.caller.user_id
         try:
             hold = await ledger.hold(
                 account, quote.ceiling, call.request_id, at_least=quote.base, deadline=_lease_end()
             )
         except ledger.InsufficientCredits as error:
-            raise _insufficient(error.needed, error.available) from None
+            raise insufficient(error.needed, error.available) from None
         except ledger.AccountMissing:
             # Opened with the first credits: there have been none yet.
-            raise _insufficient(quote.base, 0) from None
+            raise insufficient(quote.base, 0) from None
         except ledger.LedgerUnavailable as error:
             raise DatabaseUnavailable("The ledger cannot be reached. Nothing was charged; try again.") from error
         self.held = hold.amount
@@ -186,13 +199,6 @@ def _code_of(error: BaseException | None) -> str:
     if isinstance(error, GatewayError | ProviderError):
         return error.code
     return "internal_error" if isinstance(error, Exception) else "cancelled"
-
-
-def _insufficient(needed: int, available: int) -> InsufficientCredits:
-    return InsufficientCredits(
-        f"This call costs {credits_text(needed)} credits and your balance has {credits_text(available)} available. "
-        f"Buy credits at {settings.PUBLIC_URL}/billing/."
-    )
 
 
 def _lease_end() -> datetime:

@@ -13,6 +13,10 @@
     │   ├── ModelNotFound
     │   ├── SessionNotFound
     │   ├── SessionBusy               another turn of it is under way
+    │   ├── TaskNotFound
+    │   ├── TaskNotReady              it has not completed
+    │   ├── NotCancellable            its provider is at work on it, and cannot stop
+    │   ├── DeliveryNotFound          of a webhook
     │   ├── ContextLengthExceeded
     │   └── ContentPolicyViolation    a provider's refusal
     ├── PaymentError
@@ -100,6 +104,31 @@ class SessionNotFound(RequestError):
 
 class SessionBusy(RequestError):
     code = "session_busy"
+
+
+class TaskNotFound(RequestError):
+    code = "task_not_found"
+
+    def __init__(
+        self,
+        message: str = "You have no such video task. Check the id; one that was deleted is not shown any more.",
+        *,
+        param: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, param=param, retry_after=retry_after)
+
+
+class TaskNotReady(RequestError):
+    code = "task_not_ready"
+
+
+class NotCancellable(RequestError):
+    code = "not_cancellable"
+
+
+class DeliveryNotFound(RequestError):
+    code = "delivery_not_found"
 
 
 class ContextLengthExceeded(RequestError):

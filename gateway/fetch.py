@@ -1,63 +1,38 @@
-"""The one way to fetch an address that somebody else chose: a client's picture, a provider's result, a webhook.
+"""The one way to talk to an address that somebody else chose: a client's picture or webhook, a provider's result.
 
-A name is resolved once, every address that it has must be one of the public internet, and the connection goes to an
-address that was checked, not to the name again (which may by then resolve to another: "DNS rebinding"). TLS goes on
-being checked against the name. The same holds for each redirect.
-
-`ChosenBy` tells whose choice an address is: a client's may lead to fewer ports, and never keeps a provider's results
-waiting.
+Where it leads is checked by `gateway.connections`, again for each redirect.
 """
 
 import asyncio
-import ipaddress
-import socket
-import ssl
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from enum import Enum
-from functools import cache, partial
-from typing import Any
 from urllib.parse import urljoin
 
 import httpcore
-from django.conf import settings
 from msgspec import Struct
 
-from gateway.addresses import Address, is_public, may_be_public, read_address
+from gateway.addresses import Address
+from gateway.connections import AddressRefused, ChosenBy, FetchError, NothingThere, check_url, connections
+
+__all__ = [
+    "AddressRefused",
+    "ChosenBy",
+    "FetchError",
+    "Fetched",
+    "NothingThere",
+    "Posted",
+    "check_url",
+    "fetch",
+    "post",
+    "stream",
+]
+# A server's words for it; a 403 is also what a signed address answers that has lapsed.
+_NOTHING = frozenset({401, 403, 404, 410})
 
 MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Of a name's addresses so many are tried, each for so many seconds.
-_MOST_ADDRESSES = 4
-_CONNECT_SECONDS = 5.0
-# Bytes of a connection that wait to be read: beyond twice as many the sender has to wait.
-_WAITING_BYTES = 128 * 1024
-
-
-class ChosenBy(Enum):
-    """Who chose an address."""
-
-    CLIENT = "client"
-    PROVIDER = "provider"
-
-
-# Where clients' addresses may lead, so that nobody looks through other people's ports by us.
-CLIENTS_PORTS = frozenset({443, 8443})
-# Names that somebody chose may take long to resolve: those lookups have threads of their own, so that nothing else
-# waits for them, and those of a client keep no provider's waiting.
-_RESOLVERS = {
-    chosen_by: ThreadPoolExecutor(max_workers=16, thread_name_prefix=f"resolver-{chosen_by.value}")
-    for chosen_by in ChosenBy
-}
-
-
-class FetchError(Exception):
-    """The address could not be fetched. The message says why, without what a server behind it said."""
-
-
-class AddressRefused(FetchError):
-    """The address is none that may be fetched from here."""
+# What is kept of the answer to a POST: enough to see what its server has against it.
+_KEPT_BYTES = 4096
 
 
 class Fetched(Struct, frozen=True):
@@ -67,9 +42,31 @@ class Fetched(Struct, frozen=True):
     mime: str
 
 
-async def fetch(url: str, *, max_bytes: int, seconds: float, chosen_by: ChosenBy = ChosenBy.CLIENT) -> Fetched:
-    """The body at `url`, of at most `max_bytes`, if it has come within `seconds`. Raises `FetchError`."""
-    async with stream(url, max_bytes=max_bytes, seconds=seconds, chosen_by=chosen_by) as (mime, pieces):
+class Posted(Struct, frozen=True):
+    """What a server answered. `body` is its beginning, at most 4096 bytes, as it came: nothing to rely on; neither is
+    `retry_after`, its header of that name."""
+
+    status: int
+    body: bytes
+    retry_after: bytes = b""
+
+
+async def fetch(
+    url: str,
+    *,
+    max_bytes: int,
+    seconds: float,
+    chosen_by: ChosenBy = ChosenBy.CLIENT,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+) -> Fetched:
+    """The body at `url`, of at most `max_bytes`, if it has come within `seconds`. Raises `FetchError`.
+
+    `headers` are for the origin of `url` alone, as in `stream`.
+    """
+    async with stream(url, max_bytes=max_bytes, seconds=seconds, chosen_by=chosen_by, headers=headers) as (
+        mime,
+        pieces,
+    ):
         # Grown in its place: thousands of pieces, kept until the last is here, would take their room twice.
         body = bytearray()
         async for piece in pieces:
@@ -79,86 +76,95 @@ async def fetch(url: str, *, max_bytes: int, seconds: float, chosen_by: ChosenBy
 
 @asynccontextmanager
 async def stream(
-    url: str, *, max_bytes: int, seconds: float, chosen_by: ChosenBy = ChosenBy.CLIENT
+    url: str,
+    *,
+    max_bytes: int,
+    seconds: float,
+    chosen_by: ChosenBy = ChosenBy.CLIENT,
+    headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
     """The media type and the pieces of the body at `url`, never held as a whole. Raises `FetchError`, also midway.
 
-    All of it has to come, and to be dealt with in the block, within `seconds`.
+    All of it has to come, and to be dealt with in the block, within `seconds`. `headers` are sent beside our own, to
+    the origin of `url` (its scheme, host and port) alone: they may hold a key. A redirect away from it ends them.
     """
     timeout = asyncio.timeout(seconds)
     try:
         async with (
             timeout,
-            _connections(chosen_by) as pool,
-            _open(pool, url, chosen_by) as response,
+            connections(chosen_by) as pool,
+            _open(pool, url, chosen_by, headers) as response,
         ):
-            headers = {name.lower(): value.strip() for name, value in response.headers}
-            if headers.get(b"content-encoding", b"").lower() not in (b"", b"identity"):
+            received = {name.lower(): value.strip() for name, value in response.headers}
+            if received.get(b"content-encoding", b"").lower() not in (b"", b"identity"):
                 raise FetchError("its server compresses it although asked not to")
-            length = headers.get(b"content-length", b"")
+            length = received.get(b"content-length", b"")
             if length.isdigit() and int(length) > max_bytes:
                 raise _too_large(max_bytes)
-            mime = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+            mime = received.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
             yield mime, _counted(response, max_bytes)
     except TimeoutError:
         if not timeout.expired():
             raise
-        raise FetchError(f"it did not come within {seconds:g} seconds") from None
+        raise _too_late(seconds) from None
 
 
-def check_url(url: str, chosen_by: ChosenBy = ChosenBy.CLIENT) -> Address:
-    """The address in `url`, if it may be fetched as far as it tells by itself. Raises `AddressRefused`.
+async def post(
+    url: str,
+    body: bytes,
+    *,
+    headers: Sequence[tuple[bytes, bytes]],
+    seconds: float,
+    chosen_by: ChosenBy = ChosenBy.CLIENT,
+) -> Posted:
+    """What the server at `url` answers to `body` within `seconds`, whatever its status: no redirect is followed.
 
-    It has to be https, without a user, and a client's at one of `CLIENTS_PORTS`. Where `FETCH_ALLOWED_PRIVATE_HOSTS`
-    names its `host:port`, also http, private, and at that port.
+    Raises `FetchError` where it answers nothing, also where `body` may have arrived. `headers` name the type of `body`.
     """
+    address = check_url(url, chosen_by)
+    request = _request("POST", address, [(b"content-length", b"%d" % len(body)), *headers], body)
+    status: int | None = None
+    retry_after = b""
+    kept = bytearray()
     try:
-        address = read_address(url)
-    except ValueError:
-        raise AddressRefused("it is no https address") from None
-    if _is_allowed(address.authority):
-        return address
-    if address.scheme != "https":
-        raise AddressRefused("it is no https address")
-    if not may_be_public(address.host):
-        raise _not_found()
-    if chosen_by is ChosenBy.CLIENT and address.port not in CLIENTS_PORTS:
-        raise AddressRefused(f"its port is none of {', '.join(map(str, sorted(CLIENTS_PORTS)))}")
-    return address
-
-
-async def resolve(host: str, chosen_by: ChosenBy) -> list[str]:
-    """The IP addresses of `host`, the one to try first in front. Raises `OSError` or `UnicodeError`."""
-    lookup = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
-    found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS[chosen_by], lookup)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
-
-
-@cache
-def tls_context() -> ssl.SSLContext:
-    """Checks certificates and names. Shared by all fetches: it is a megabyte, and takes long to make."""
-    return httpcore.default_ssl_context()
-
-
-def _connections(chosen_by: ChosenBy) -> httpcore.AsyncConnectionPool:
-    """Made anew for each fetch: a kept connection would be to an address that was checked long ago."""
-    return httpcore.AsyncConnectionPool(
-        ssl_context=tls_context(),
-        network_backend=_CheckedAddresses(chosen_by),
-    )
+        async with asyncio.timeout(seconds), connections(chosen_by) as pool:
+            with _network_errors():
+                response = await pool.handle_async_request(request)
+            status = response.status
+            retry_after = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"")
+            try:
+                await _keep_beginning(response, kept)
+            finally:
+                await response.aclose()
+    except TimeoutError:
+        # A server has said what there is to say with its status; an answer that breaks off later makes it no other.
+        if status is None:
+            raise _too_late(seconds) from None
+    except FetchError:
+        if status is None:
+            raise
+    return Posted(status, bytes(kept[:_KEPT_BYTES]), retry_after)
 
 
 @asynccontextmanager
-async def _open(pool: httpcore.AsyncConnectionPool, url: str, chosen_by: ChosenBy) -> AsyncIterator[httpcore.Response]:
+async def _open(
+    pool: httpcore.AsyncConnectionPool, url: str, chosen_by: ChosenBy, headers: Sequence[tuple[bytes, bytes]]
+) -> AsyncIterator[httpcore.Response]:
     """The answer at the end of at most three redirects."""
+    origin: tuple[str, str] | None = None
     for _ in range(MAX_REDIRECTS + 1):
         address = check_url(url, chosen_by)
+        origin = origin or _origin(address)
+        if _origin(address) != origin:
+            # Not even where it leads back: another server has chosen what is asked for then.
+            headers = ()
         with _network_errors():
-            response = await pool.handle_async_request(_request(address))
+            response = await pool.handle_async_request(_request("GET", address, headers))
         try:
             if response.status not in _REDIRECTS:
                 if response.status != 200:
-                    raise FetchError(f"its server answered {response.status}")
+                    kind = NothingThere if response.status in _NOTHING else FetchError
+                    raise kind(f"its server answered {response.status}")
                 yield response
                 return
         finally:
@@ -171,7 +177,13 @@ async def _open(pool: httpcore.AsyncConnectionPool, url: str, chosen_by: ChosenB
     raise FetchError(f"it redirects more than {MAX_REDIRECTS} times")
 
 
-def _request(address: Address) -> httpcore.Request:
+def _origin(address: Address) -> tuple[str, str]:
+    return address.scheme, address.authority
+
+
+def _request(
+    method: str, address: Address, headers: Sequence[tuple[bytes, bytes]], body: bytes | None = None
+) -> httpcore.Request:
     parts = httpcore.URL(
         scheme=address.scheme.encode(),
         host=address.host.encode(),
@@ -179,10 +191,10 @@ def _request(address: Address) -> httpcore.Request:
         target=address.target.encode(),
     )
     standard = {"http": 80, "https": 443}[address.scheme]
-    host = address.authority.removesuffix(f":{standard}")
+    host = address.authority.removesuffix(f":{standard}").encode()
     # Without an encoding, so that no small body can unpack into a large one.
-    headers = [("host", host), ("accept", "*/*"), ("accept-encoding", "identity"), ("user-agent", "ArkRoute")]
-    return httpcore.Request("GET", parts, headers=headers)
+    own = [(b"host", host), (b"accept", b"*/*"), (b"accept-encoding", b"identity"), (b"user-agent", b"ArkRoute")]
+    return httpcore.Request(method, parts, headers=[*own, *headers], content=body)
 
 
 async def _counted(response: httpcore.Response, max_bytes: int) -> AsyncIterator[bytes]:
@@ -199,6 +211,15 @@ async def _counted(response: httpcore.Response, max_bytes: int) -> AsyncIterator
         yield piece
 
 
+async def _keep_beginning(response: httpcore.Response, kept: bytearray) -> None:
+    """Adds the pieces of a body to `kept`, which has them also where they break off, until they are enough."""
+    with _network_errors():
+        async for piece in response.aiter_stream():
+            kept += piece
+            if len(kept) >= _KEPT_BYTES:
+                return
+
+
 @contextmanager
 def _network_errors() -> Iterator[None]:
     """Turns errors of the network into ours. Only around what talks to it: whoever takes the pieces has his own."""
@@ -208,81 +229,9 @@ def _network_errors() -> Iterator[None]:
         raise FetchError("the connection to its server failed") from None
 
 
-def _is_allowed(authority: str) -> bool:
-    return authority in settings.FETCH_ALLOWED_PRIVATE_HOSTS
-
-
-def _not_found() -> AddressRefused:
-    """The same for a private address and for an unknown name: nobody shall learn which names our network has."""
-    return AddressRefused("its server is not to be found on the public internet")
-
-
 def _too_large(max_bytes: int) -> FetchError:
-    return FetchError(f"it has more than {max_bytes >> 20} MB")
+    return NothingThere(f"it has more than {max_bytes >> 20} MB")
 
 
-async def _public_addresses(host: str, port: int, chosen_by: ChosenBy) -> list[str]:
-    """What `host` resolves to. Raises `AddressRefused` where any of it may not be connected to."""
-    try:
-        addresses = await resolve(host, chosen_by)
-    except (OSError, UnicodeError):
-        raise _not_found() from None
-    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if not _is_allowed(authority) and not all(is_public(ipaddress.ip_address(one)) for one in addresses):
-        raise _not_found()
-    return addresses
-
-
-class _CheckedAddresses(httpcore.AsyncNetworkBackend):
-    """Connects to addresses that were checked: to those, since an IP address is not resolved again."""
-
-    def __init__(self, chosen_by: ChosenBy) -> None:
-        self._chosen_by = chosen_by
-
-    async def connect_tcp(self, host: str, port: int, *args: Any, **kwargs: Any) -> "_Stream":
-        for address in (await _public_addresses(host, port, self._chosen_by))[:_MOST_ADDRESSES]:
-            try:
-                return _Stream(*await dial(address, port))
-            except OSError:
-                continue  # a machine without IPv6 has only some of a name's addresses
-        raise httpcore.ConnectError("none of its addresses answers")
-
-
-async def dial(address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection to an IP address. Raises `OSError`."""
-    async with asyncio.timeout(_CONNECT_SECONDS):
-        return await asyncio.open_connection(address, port, limit=_WAITING_BYTES)
-
-
-class _Stream(httpcore.AsyncNetworkStream):
-    """A connection whose sender waits for its reader.
-
-    httpcore's own takes all that the network brings while the event loop is at it: megabytes for each connection.
-    """
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  httpcore's interface
-        return await self._reader.read(max_bytes)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        self._writer.write(buffer)
-        await self._writer.drain()
-
-    async def aclose(self) -> None:
-        # Nobody waits for the rest, nor for a polite end of TLS.
-        self._writer.transport.abort()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> "_Stream":
-        await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._writer.get_extra_info(info)
+def _too_late(seconds: float) -> FetchError:
+    return FetchError(f"it did not come within {seconds:g} seconds")

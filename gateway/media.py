@@ -12,7 +12,7 @@ Links live MEDIA_LINK_SECONDS, files MEDIA_FILE_DAYS.
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from io import BytesIO
 from tempfile import TemporaryFile
@@ -32,6 +32,9 @@ EXTENSIONS = {
     "image/webp": "webp",
     "image/gif": "gif",
     "image/avif": "avif",
+    "image/bmp": "bmp",
+    "image/heic": "heic",
+    "image/tiff": "tiff",
     "video/mp4": "mp4",
     "video/webm": "webm",
     "video/quicktime": "mov",
@@ -39,6 +42,8 @@ EXTENSIONS = {
     "audio/wav": "wav",
 }
 MIMES = {extension: mime for mime, extension in EXTENSIONS.items()}
+# Bytes by which a file's type is told.
+SNIFFED_BYTES = 16
 # Bytes that are gathered before they are written: a write is a thread's, and a network's pieces are small.
 BLOCK = 256 * 1024
 # 160 random bits: who does not know a name cannot find it.
@@ -100,6 +105,26 @@ async def store_stream(pieces: AsyncIterator[bytes], mime: str) -> str:
         return await asyncio.to_thread(store_now, file, mime)
 
 
+async def store_sniffed(pieces: AsyncIterator[bytes], sniff: Callable[[bytes], str]) -> tuple[str, str]:
+    """`store_stream` for what shows its type in its first bytes, as `sniff` reads it. Returns name and type.
+
+    Raises what `sniff` raises, before anything is stored.
+    """
+    first = b""
+    async for piece in pieces:
+        first += piece
+        if len(first) >= SNIFFED_BYTES:
+            break
+    mime = sniff(first)
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return await store_stream(whole(), mime), mime
+
+
 def store_now(content: IO[bytes], mime: str) -> str:
     """`store` for code that is not async: the content is read in chunks, from its beginning."""
     name = _name_of(f"{secrets.token_hex(NAME_BYTES)}.{_extension_of(mime)}")
@@ -121,14 +146,17 @@ def signed_url(name: str) -> str:
 
 async def open_signed(token: str) -> StoredMedia:
     """The file that a link's last part stands for. Raises a `MediaError`."""
-    name, seconds_left = _read_token(token)
+    return await open_stored(*_read_token(token))
+
+
+async def open_stored(name: str, seconds_left: int = 0) -> StoredMedia:
+    """A file by its name in the storage, for whoever may have it. Raises `MediaGone`."""
     try:
         file = await asyncio.to_thread(default_storage.open, name)
         size = await asyncio.to_thread(_size_of, file)
     except FileNotFoundError:
         raise MediaGone from None
-    mime = MIMES.get(name.rpartition(".")[2], "application/octet-stream")
-    return StoredMedia(name=name, mime=mime, size=size, seconds_left=seconds_left, file=file)
+    return StoredMedia(name=name, mime=_mime_of(name), size=size, seconds_left=seconds_left, file=file)
 
 
 def purge_expired() -> int:
@@ -170,6 +198,10 @@ def _extension_of(mime: str) -> str:
     if extension is None:
         raise ValueError(f"media of type {mime!r} is not kept; known are {', '.join(EXTENSIONS)}")
     return extension
+
+
+def _mime_of(name: str) -> str:
+    return MIMES.get(name.rpartition(".")[2], "application/octet-stream")
 
 
 def _name_of(file_name: str) -> str:

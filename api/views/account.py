@@ -34,6 +34,7 @@ class Account(APIView):
                     "limits": {
                         "requests_per_minute": caller.requests_per_minute,
                         "concurrent_requests": caller.concurrent_requests,
+                        "concurrent_videos": caller.concurrent_videos,
                     },
                     "usage": {"days": 30, "requests": usage.requests, "credits": credits_number(usage.spent)},
                 },

@@ -64,6 +64,11 @@ async def serve_media(request: HttpRequest, token: str) -> HttpResponseBase:
         media = await open_signed(token)
     except MediaError as error:
         return _refusal("unknown_url", str(error))
+    return serve_file(request, media)
+
+
+def serve_file(request: HttpRequest, media: StoredMedia) -> HttpResponseBase:
+    """An open file or the range of it that the request asks for. The file is closed with the answer."""
     try:
         return _answer(request, media)
     except BaseException:

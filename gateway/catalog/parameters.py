@@ -273,6 +273,8 @@ def _video(spec: VideoSpec) -> Schema:
     fields: Schema = {"prompt": _prompt("What happens in the clip.")}
     if spec.image_input:
         fields["image"] = _pictures("First frame", "The picture that the clip begins with", 1)
+    if spec.last_frame:
+        fields["last_frame"] = _pictures("Last frame", "The picture that the clip ends with; with a first frame", 1)
     fields["duration"] = {
         "title": "Seconds",
         "description": "The clip's length. The price grows with it.",
@@ -289,14 +291,26 @@ def _video(spec: VideoSpec) -> Schema:
     }
     fields["resolution"] = {
         "title": "Resolution",
-        "description": "The price grows with it.",
+        "description": f"The price grows with it.{_limits(spec)}",
         "type": "string",
         "enum": list(spec.resolutions),
         "default": spec.default_resolution,
     }
     if spec.audio:
         fields["audio"] = {**_flag("Sound", "Speech, effects and music."), "default": spec.default_audio}
+    fields["webhook_url"] = {
+        "title": "Webhook",
+        "description": "An https address that is told of the video's end.",
+        "type": "string",
+        "format": "uri",
+    }
     return fields
+
+
+def _limits(spec: VideoSpec) -> str:
+    """What a video's resolutions do not all have."""
+    limited = {"Sound": spec.audio_in, "A last frame": spec.last_frame_in}
+    return "".join(f" {what} needs {' or '.join(names)}." for what, names in limited.items() if names)
 
 
 def _without_lacking(fields: Schema, spec: ChatSpec | EmbeddingSpec | TranscriptionSpec) -> Schema:

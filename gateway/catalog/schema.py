@@ -35,6 +35,11 @@ def parse_size(size: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def lines_of(resolution: str) -> int:
+    """Pixels of the shorter side of `720p`. `4k` has 2160."""
+    return 2160 if resolution == "4k" else int(resolution.removesuffix("p"))
+
+
 class LongContext(Struct, frozen=True, forbid_unknown_fields=True):
     """The vendor's dearer prices for a prompt of more than `above` tokens. Dollars per million tokens."""
 
@@ -239,6 +244,9 @@ class VideoSpec(Struct, frozen=True, forbid_unknown_fields=True):
     image_input: bool = True
     # A clip may be told the picture that it ends with, besides the one that it begins with.
     last_frame: bool = False
+    # The resolutions in which it ends with a given picture, and has sound. Empty: in all.
+    last_frame_in: tuple[str, ...] = ()
+    audio_in: tuple[str, ...] = ()
     # The model can make sound; `default_audio`: and does, unless told otherwise.
     audio: bool = False
     default_audio: bool = False
@@ -250,14 +258,26 @@ class VideoSpec(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.last_frame and not self.image_input:
             raise ValueError("`last_frame` needs `image_input`")
+        if not {*self.last_frame_in, *self.audio_in} <= set(self.resolutions):
+            raise ValueError("`last_frame_in` or `audio_in` names none of `resolutions`")
         if self.default_duration not in self.durations:
             raise ValueError("`default_duration` is none of `durations`")
         if self.default_resolution not in self.resolutions:
             raise ValueError("`default_resolution` is none of `resolutions`")
+        if self.default_audio and self.audio_in:
+            raise ValueError("`default_audio` is for models that have sound in all resolutions")
         if not self.ratios or not (self.text_input or self.image_input):
             raise ValueError("`ratios` is empty, or the model takes neither text nor images")
         if self.default_audio and not self.audio:
             raise ValueError("`default_audio` needs `audio`")
+
+    def resolutions_for(self, *, audio: bool, last_frame: bool) -> tuple[str, ...]:
+        """Those in which such a clip is made."""
+        found = self.resolutions
+        for wanted, limited in ((audio, self.audio_in), (last_frame, self.last_frame_in)):
+            if wanted and limited:
+                found = tuple(name for name in found if name in limited)
+        return found
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):

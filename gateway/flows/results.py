@@ -1,7 +1,7 @@
 """What providers made, on its way to clients: in our storage, or read into memory. A provider's address stays here."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TypeVar
 
@@ -10,8 +10,8 @@ from msgspec import Struct
 from gateway.call import Call
 from gateway.errors import ProviderError, ProviderFault
 from gateway.fetch import AddressRefused, ChosenBy, FetchError, fetch, stream
-from gateway.media import EXTENSIONS, store, store_stream
-from gateway.requests.pictures import SNIFFED_BYTES, sniff_picture
+from gateway.media import EXTENSIONS, store, store_sniffed
+from gateway.requests.pictures import sniff_picture
 from gateway.routing.execute import explain, note_failure
 from gateway.together import together
 from gateway.types import Picture
@@ -77,19 +77,8 @@ async def _store_fetched(picture: Picture) -> Result:
         _,
         pieces,
     ):
-        first = b""
-        async for piece in pieces:
-            first += piece
-            if len(first) >= SNIFFED_BYTES:
-                break
-        mime = _sniff(first)
-        return Result(mime, picture.revised_prompt, name=await store_stream(_chained(first, pieces), mime))
-
-
-async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in rest:
-        yield piece
+        name, mime = await store_sniffed(pieces, _sniff)
+        return Result(mime, picture.revised_prompt, name=name)
 
 
 async def _read(picture: Picture) -> Result:

@@ -176,11 +176,15 @@ class VideoState(Struct, frozen=True):
 class VideoProvider(Protocol):
     """What is raised says that the asking failed, and nothing of the task: a task that failed is a state of it.
 
-    `request` is the task's own in both, as it was submitted.
+    `request` is the task's own in both, as it was submitted; in a look its pictures are without their bytes, unless the
+    provider `looks_at_frames`. One that `calls_back` tells at `VideoRequest.callback_url` when a task has changed.
     """
 
+    calls_back: bool
+    looks_at_frames: bool
+
     async def submit_video(self, deployment: Deployment, request: VideoRequest) -> VideoState:
-        """The task as it was accepted. Asked once for each task: whatever is raised with `may_have_begun` is its end."""
+        """The task as it was accepted. Asked once for each: whatever is raised with `may_have_begun` is its end."""
         ...
 
     async def look_up_video(self, deployment: Deployment, task_id: str, request: VideoRequest) -> VideoState:

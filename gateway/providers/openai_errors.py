@@ -220,7 +220,7 @@ def read_retry_after(headers: Mapping[bytes, bytes]) -> float | None:
             return _positive(float(value))
         when = parsedate_to_datetime(value)
         return _positive(((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a year that is no number for a machine
         return None
 
 

@@ -38,8 +38,6 @@ _MAGIC = {
     b"II*\x00": "image/tiff",
     b"MM\x00*": "image/tiff",
 }
-# Bytes by which every type is told.
-SNIFFED_BYTES = 16
 # What reads a header; nothing of Pillow's else touches what somebody sent. It does not know HEIC.
 _READERS = {
     "image/png": "PNG",

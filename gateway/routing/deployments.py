@@ -35,12 +35,12 @@ STAND_INS = {
 WITHOUT_FALLBACKS = frozenset({"embedding"})
 
 
-async def find_deployments(model: Model, request: object = None) -> list[Deployment]:
+async def find_deployments(model: Model, request: object = None, *, takes_turn: bool = True) -> list[Deployment]:
     """The places to try for `request`, best first: those of `model`, then those of its fallbacks.
 
-    A fallback is there for failures; it does not replace credentials that are missing. Raises `ProviderNotConfigured`
-    where `model` has no place of its own, `Overloaded` or `ProviderFailed` where none may be asked now, and
-    `InvalidValue` for what `model` does not take.
+    A fallback is there for failures; it does not replace credentials that are missing. Who only wants to see where a
+    request would go takes no key's turn. Raises `ProviderNotConfigured` where `model` has no place of its own,
+    `Overloaded` or `ProviderFailed` where none may be asked now, and `InvalidValue` for what `model` does not take.
     """
     check_support(model, request)
     places = _find_places(model)
@@ -49,7 +49,8 @@ async def find_deployments(model: Model, request: object = None) -> list[Deploym
         await look_first(pool)
     own = places.deployments()
     if own:
-        return _ranked([*own, *_fallbacks(places, request)], several_keys=pool is None and len(own) > 1)
+        several_keys = pool is None and len(own) > 1
+        return _ranked([*own, *_fallbacks(places, request)], several_keys=several_keys, takes_turn=takes_turn)
     is_drained = pool is not None and pool.serves(model)
     if is_drained and not _keeps_a_conversation(request) and (others := _fallbacks(places, request)):
         return _ranked(others)
@@ -60,6 +61,14 @@ async def find_deployments(model: Model, request: object = None) -> list[Deploym
     raise ProviderNotConfigured(
         f"`{model.id}` is not available here: nothing is set up to answer it. Choose another from GET /v1/models."
     )
+
+
+def find_again(model: Model, served_by: str, key_fingerprint: str) -> Deployment | None:
+    """The place where `model` was asked before, by its label and our key; None where that key is not ours any more."""
+    for deployment in _find_places(model).deployments():
+        if (deployment.label, keys.known_as(deployment)) == (served_by, key_fingerprint):
+            return deployment
+    return None
 
 
 def is_available(model: Model) -> bool:
@@ -82,13 +91,13 @@ class _Places(Struct, frozen=True):
         return self.own if self.pool is None else _replicas(self.model, self.pool)
 
 
-def _ranked(deployments: list[Deployment], *, several_keys: bool = True) -> list[Deployment]:
+def _ranked(deployments: list[Deployment], *, several_keys: bool = True, takes_turn: bool = True) -> list[Deployment]:
     """In the order to try."""
     is_retiring = deployments[0].model.retires is not None
     if not (several_keys or is_retiring) and health.all_is_well() and keys.all_are_well():
         return deployments  # nothing could change their order
     candidates = [_candidate(deployment) for deployment in deployments]
-    ranked = rank(candidates, day=datetime.now(UTC).date(), turn=keys.next_turn())
+    ranked = rank(candidates, day=datetime.now(UTC).date(), turn=keys.next_turn() if takes_turn else 0)
     if ranked:
         return ranked
     wait = shortest_wait(candidates)

@@ -81,6 +81,11 @@ def fingerprint(api_key: str) -> str:
     return hashlib.sha256(api_key.encode()).hexdigest()
 
 
+def known_as(deployment: Deployment) -> str:
+    """The fingerprint of a deployment's key; empty where it needs none."""
+    return fingerprint(deployment.api_key) if deployment.api_key else ""
+
+
 def find_rest(deployment: Deployment) -> Rest | None:
     """Why its key should not be used for its model in this moment, if it should not."""
     if not _rests:

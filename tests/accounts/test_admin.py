@@ -66,6 +66,18 @@ def test_a_limit_of_nothing_is_refused(staff, alices_key):
     assert "greater than or equal to 1" in page
 
 
+def test_the_address_of_webhooks_is_https_or_allowed(staff, alices_key, settings):
+    settings.FETCH_ALLOWED_PRIVATE_HOSTS = ["hooks:9000"]
+    key = alices_key.api_key
+    path = f"/admin/accounts/apikey/{key.pk}/change/"
+    for refused in ("http://hooks.example/", "hooks.example", "http://hooks:9001/", "https://[::1", "mailto:a@b.c"):
+        assert "starts with https://" in staff.post(path, {"webhook_url": refused}).content.decode()
+    for taken in ("https://hooks.example/ark?to=a", "http://hooks:9000/ark", ""):
+        assert staff.post(path, {"webhook_url": taken}).status_code == 302
+        key.refresh_from_db()
+        assert key.webhook_url == taken
+
+
 def test_a_user_who_is_no_staff_is_turned_away(client, alices_key):
     client.force_login(alices_key.api_key.user)
     assert client.get("/admin/accounts/apikey/", follow=True).status_code == 403

@@ -141,15 +141,23 @@ async def test_a_key_names_its_owner_and_the_limits_of_the_site(key, settings):
     assert (caller.email, caller.key_name, caller.key_prefix) == ("alice@example.com", "laptop", key.secret[:8])
     assert caller.requests_per_minute == settings.REQUESTS_PER_MINUTE
     assert caller.concurrent_requests == settings.CONCURRENT_REQUESTS
+    assert caller.concurrent_videos == settings.CONCURRENT_VIDEOS
+    assert caller.webhook_url == ""
 
 
 async def test_a_key_may_carry_limits_of_its_own(alice):
-    key = await on_database(lambda: issue_key(alice, requests_per_minute=5, concurrent_requests=2))
+    limits = {"requests_per_minute": 5, "concurrent_requests": 2, "concurrent_videos": 1}
+    key = await on_database(lambda: issue_key(alice, **limits))
     caller = await find_key(key.secret)
-    assert (caller.requests_per_minute, caller.concurrent_requests) == (5, 2)
+    assert (caller.requests_per_minute, caller.concurrent_requests, caller.concurrent_videos) == (5, 2, 1)
 
 
-@pytest.mark.parametrize("limit", ["requests_per_minute", "concurrent_requests"])
+async def test_a_key_may_carry_the_address_of_its_webhooks(alice):
+    key = await on_database(lambda: issue_key(alice, webhook_url="https://hooks.example/ark"))
+    assert (await find_key(key.secret)).webhook_url == "https://hooks.example/ark"
+
+
+@pytest.mark.parametrize("limit", ["requests_per_minute", "concurrent_requests", "concurrent_videos"])
 def test_a_limit_of_nothing_is_refused_by_the_database(alice, limit):
     with pytest.raises(IntegrityError), transaction.atomic():
         issue_key(alice, **{limit: 0})

@@ -16,7 +16,8 @@ def test_it_shows_credits_limits_and_use_of_the_key(http, alice, path) -> None:
     assert account["credits"] == {"balance": 499, "held": 0, "available": 499}
     assert account["key"]["name"] == "test"
     assert alice.key.startswith(account["key"]["prefix"])
-    assert account["key"]["limits"] == {"requests_per_minute": 600, "concurrent_requests": 50}
+    limits = {"requests_per_minute": 600, "concurrent_requests": 50, "concurrent_videos": 4}
+    assert account["key"]["limits"] == limits
     assert account["key"]["usage"] == {"days": 30, "requests": 1, "credits": 1}
 
 

@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from billing.models import Hold
-from gateway import fetch as fetching
+from gateway import connections as connecting
 from gateway.catalog import list_models
 from gateway.flows import results
 from gateway.models import Receipt
@@ -126,10 +126,10 @@ def test_neither_a_name_nor_a_redirect_leads_to_our_own_network(
 ) -> None:
     sites.moved["/moved"] = f"{canary.origin}/a.png"
 
-    async def resolve(host: str, chosen_by: fetching.ChosenBy) -> list[str]:
+    async def resolve(host: str, chosen_by: connecting.ChosenBy) -> list[str]:
         return ["127.0.0.1"]
 
-    monkeypatch.setattr(fetching, "resolve", resolve)
+    monkeypatch.setattr(connecting, "resolve", resolve)
     for url in (f"https://pictures.example:{canary.port}/a.png", f"{sites.origin}/moved"):
         assert_refused(generate(http, alice, image=url), "invalid_image_url", "image")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from arkroute import runtime as runtime_module
-from arkroute.runtime import Chore, Runtime
+from arkroute.runtime import Chore, Part, Runtime
 from tests.arkroute.conftest import ROOT
 
 
@@ -26,7 +26,8 @@ def done(monkeypatch):
     chores = (
         Chore("fails", 0.01, lambda: work("fails")),
         Chore("works", 0.01, lambda: work("works")),
-        Chore("job", 0.01, lambda: work("job"), job=True),
+        Chore("job", 0.01, lambda: work("job"), Part.JOBS),
+        Chore("request", 0.01, lambda: work("request"), Part.REQUESTS),
     )
     monkeypatch.setattr(runtime_module, "CHORES", chores)
     return done
@@ -66,11 +67,21 @@ async def test_a_chore_is_done_at_once_and_then_after_its_time(monkeypatch):
 
 async def test_jobs_can_be_left_to_other_processes(done):
     process = Runtime()
-    process.jobs = False
+    process.parts = Part.REQUESTS
     process.start()
     await until(lambda: done.count("works") >= 3)
     await process.drain()
     assert "job" not in done
+    assert "request" in done
+
+
+async def test_a_process_can_be_there_for_jobs_alone(done):
+    process = Runtime()
+    process.parts = Part.JOBS
+    process.start()
+    await until(lambda: min(done.count("works"), done.count("job")) >= 3)
+    await process.drain()
+    assert "request" not in done
 
 
 def test_a_forked_child_has_a_runtime_of_its_own():

@@ -11,16 +11,32 @@ import pytest
 from gateway.catalog import get_model
 from gateway.catalog.schema import EmbeddingSpec, Model
 from gateway.errors import ProviderError, ProviderFault
-from gateway.fetch import fetch
+from gateway.fetch import FetchError, fetch
 from gateway.providers.alibaba import Alibaba, tasks
 from gateway.providers.alibaba.errors import ERRORS
-from gateway.providers.base import ChatProvider, Deployment, EmbeddingProvider, ImageProvider
+from gateway.providers.base import (
+    CancellableVideoProvider,
+    ChatProvider,
+    Deployment,
+    EmbeddingProvider,
+    ImageProvider,
+    VideoProvider,
+    VideoState,
+)
 from gateway.providers.http import close_pools
 from gateway.providers.openai_compatible.wire import Upstream
 from gateway.providers.polling import poll
 from gateway.types import ImageAnswer
 from tests.upstreams.alibaba import SERVICES, Behaviour, FakeAlibaba
-from tests.upstreams.contract import PROMPT, chat_request, deploy, embedding_request, image_request
+from tests.upstreams.contract import (
+    PROMPT,
+    chat_request,
+    deploy,
+    embedding_request,
+    image_request,
+    make_video,
+    video_request,
+)
 from tests.upstreams.results import is_picture
 
 KEY = "sk-0123456789abcdef"
@@ -48,10 +64,8 @@ def server() -> Iterator[FakeAlibaba]:
 
 @pytest.fixture
 async def upstream(server: FakeAlibaba, settings: Any) -> AsyncIterator[FakeAlibaba]:
-    server.behaviour = Behaviour()
-    server.requests.clear()
-    server.tasks.clear()
-    server.cancelled.clear()
+    server.reset()
+    server.videos.known.clear()
     settings.FETCH_ALLOWED_PRIVATE_HOSTS = [f"127.0.0.1:{server.port}"]
     yield server
     await close_pools()
@@ -69,8 +83,20 @@ async def draw(upstream: FakeAlibaba, model: str = "qwen-image-2.0", **parts: An
     return await adapter.generate_images(at(upstream, model), image_request(get_model(model), **parts))
 
 
+async def film(upstream: FakeAlibaba, model: str = "wan2.7-t2v", **parts: Any) -> tuple[str, dict[str, Any]]:
+    """The id of a task that was accepted, and what was sent for it."""
+    state = await adapter.submit_video(at(upstream, model), video_request(get_model(model), **parts))
+    assert (state.status, state.progress) == ("queued", None)
+    return state.id, upstream.requests[-1].body
+
+
+async def look(upstream: FakeAlibaba, task_id: str) -> VideoState:
+    model = get_model("wan2.7-t2v")
+    return await adapter.look_up_video(deploy(upstream, model, KEY), task_id, video_request(model))
+
+
 def test_it_offers_what_the_vendor_has() -> None:
-    for protocol in (ChatProvider, EmbeddingProvider, ImageProvider):
+    for protocol in (ChatProvider, EmbeddingProvider, ImageProvider, VideoProvider, CancellableVideoProvider):
         assert isinstance(adapter, protocol)
 
 
@@ -183,7 +209,7 @@ async def test_a_task_is_submitted_and_looked_at_until_it_has_ended(upstream: Fa
     ended = await poll(look, seconds=5)
     assert seen == ["PENDING", "RUNNING", "SUCCEEDED"]
     assert ended.output["video_url"].startswith(upstream.origin)
-    assert ended.usage == {"video_count": 1, "duration": 5}
+    assert ended.usage["output_video_duration"] == 5
 
 
 @pytest.mark.parametrize(
@@ -217,7 +243,8 @@ async def test_a_task_that_waits_can_be_cancelled(upstream: FakeAlibaba) -> None
 async def test_a_task_that_runs_cannot_be_cancelled(upstream: FakeAlibaba) -> None:
     upstream.behaviour = Behaviour(polls=5)
     task = await tasks.submit(natively(upstream), VIDEO, VIDEO_BODY)
-    await tasks.look_up(natively(upstream), task.id)
+    for _ in range(2):
+        await tasks.look_up(natively(upstream), task.id)
     with pytest.raises(ProviderError) as raised:
         await tasks.cancel(natively(upstream), task.id)
     assert raised.value.kind is ProviderFault.BAD_REQUEST
@@ -233,3 +260,88 @@ async def test_an_answer_without_a_task_is_broken(upstream: FakeAlibaba) -> None
     with pytest.raises(ProviderError) as raised:
         await tasks.submit(natively(upstream), VIDEO, VIDEO_BODY)
     assert raised.value.kind is ProviderFault.BROKEN
+
+
+async def test_a_clip_from_text_is_asked_for_in_the_vendors_words(upstream: FakeAlibaba) -> None:
+    own = {"negative_prompt": "fog", "prompt_extend": False, "seed": 7, "watermark": True, "duration": 15}
+    _, body = await film(upstream, body=own, seconds=2, resolution="1080p", ratio="9:16")
+    assert upstream.requests[-1].headers["x-dashscope-async"] == "enable"
+    assert body == {
+        "model": "wan2.7-t2v",
+        "input": {"prompt": PROMPT, "negative_prompt": "fog"},
+        "parameters": {
+            "prompt_extend": False,
+            "seed": 7,
+            "resolution": "1080P",
+            "duration": 2,
+            "watermark": False,
+            "ratio": "9:16",
+        },
+    }
+
+
+@pytest.mark.parametrize(("frames", "kinds"), [(1, ["first_frame"]), (2, ["first_frame", "last_frame"])])
+async def test_a_clip_from_frames_has_the_ratio_of_the_first(
+    upstream: FakeAlibaba, frames: int, kinds: list[str]
+) -> None:
+    _, body = await film(upstream, "wan2.7-i2v", frames=frames, ratio="16:9", prompt="")
+    media = body["input"]["media"]
+    assert [part["type"] for part in media] == kinds
+    assert media[0]["url"].startswith("data:image/png;base64,")
+    assert set(body["input"]) == {"media"}
+    assert "ratio" not in body["parameters"]
+
+
+async def test_a_clip_waits_runs_and_is_fetched_from_the_vendor(upstream: FakeAlibaba) -> None:
+    upstream.behaviour = Behaviour(polls=2)
+    task_id, _ = await film(upstream, seconds=3)
+    states = [await look(upstream, task_id) for _ in range(3)]
+    assert [state.status for state in states] == ["queued", "running", "completed"]
+    clip = states[-1].clip
+    assert clip is not None
+    assert clip.seconds == 3.0
+    fetched = await fetch(clip.url, max_bytes=1_000_000, seconds=5)
+    assert fetched.data[4:8] == b"ftyp"
+    upstream.behaviour = Behaviour(results_expired=True)
+    with pytest.raises(FetchError):
+        await fetch(clip.url, max_bytes=1_000_000, seconds=5)
+
+
+async def test_a_clip_of_an_older_model_has_a_length_too(upstream: FakeAlibaba) -> None:
+    upstream.behaviour = Behaviour(
+        raw_body='{"output": {"task_id": "1", "task_status": "SUCCEEDED", "video_url": "https://oss.example/1.mp4"},'
+        ' "usage": {"duration": 5}}'
+    )
+    clip = await make_video(adapter, at(upstream, "wan2.7-t2v"), video_request(get_model("wan2.7-t2v")))
+    assert (clip.url, clip.seconds) == ("https://oss.example/1.mp4", 5.0)
+
+
+@pytest.mark.parametrize("behaviour", [{"task_status": "UNKNOWN"}, {"clip_lost": True}])
+async def test_a_video_that_came_to_nothing_has_failed(upstream: FakeAlibaba, behaviour: dict[str, Any]) -> None:
+    upstream.behaviour = Behaviour(**behaviour)
+    task_id, _ = await film(upstream)
+    state = await look(upstream, task_id)
+    assert state.error is not None
+    assert (state.status, state.error.kind, state.error.accepted) == ("failed", ProviderFault.BROKEN, True)
+
+
+async def test_a_video_is_cancelled_while_it_waits_and_at_no_other_time(upstream: FakeAlibaba) -> None:
+    upstream.behaviour = Behaviour(polls=2)
+    waits, _ = await film(upstream)
+    runs, _ = await film(upstream)
+    for _ in range(2):
+        await look(upstream, runs)
+    deployment = at(upstream, "wan2.7-t2v")
+    assert await adapter.cancel_video(deployment, waits)
+    assert (await look(upstream, waits)).status == "cancelled"
+    assert await adapter.cancel_video(deployment, waits)
+    assert not await adapter.cancel_video(deployment, runs)
+    assert not await adapter.cancel_video(deployment, "task-of-last-week")
+
+
+async def test_a_cancelling_that_got_lost_is_no_answer(upstream: FakeAlibaba) -> None:
+    task_id, _ = await film(upstream)
+    upstream.behaviour = Behaviour(polls=5, status=500, code="InternalError", fail_times=1)
+    with pytest.raises(ProviderError) as raised:
+        await adapter.cancel_video(at(upstream, "wan2.7-t2v"), task_id)
+    assert raised.value.kind is ProviderFault.OVERLOADED

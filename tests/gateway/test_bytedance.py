@@ -1,5 +1,5 @@
-"""What is peculiar to ByteDance's ModelArk: sizes in pixels, no `n`, a watermark unless told otherwise, and batches of
-which a part may fail."""
+"""What is peculiar to ByteDance's ModelArk: sizes in pixels, no `n`, a watermark unless told otherwise, batches of
+which a part may fail, and videos that cancelling may erase."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -9,13 +9,22 @@ import pytest
 
 from gateway.catalog import get_model
 from gateway.errors import ProviderError, ProviderFault
-from gateway.fetch import fetch
-from gateway.providers.base import ChatProvider, Deployment, EmbeddingProvider, ImageProvider
+from gateway.fetch import FetchError, fetch
+from gateway.providers.base import (
+    CancellableVideoProvider,
+    ChatProvider,
+    Deployment,
+    EmbeddingProvider,
+    ImageProvider,
+    TraceableVideoProvider,
+    VideoProvider,
+    VideoState,
+)
 from gateway.providers.bytedance import ByteDance
 from gateway.providers.http import close_pools
 from gateway.types import ImageAnswer, InputImage
 from tests.upstreams.bytedance import Behaviour, FakeByteDance
-from tests.upstreams.contract import chat_request, deploy, image_request, png
+from tests.upstreams.contract import PROMPT, chat_request, deploy, image_request, png, video_request
 from tests.upstreams.results import is_picture
 
 KEY = "ark-0123456789abcdef"
@@ -30,8 +39,8 @@ def server() -> Iterator[FakeByteDance]:
 
 @pytest.fixture
 async def upstream(server: FakeByteDance, settings: Any) -> AsyncIterator[FakeByteDance]:
-    server.behaviour = Behaviour()
-    server.requests.clear()
+    server.reset()
+    server.videos.known.clear()
     settings.FETCH_ALLOWED_PRIVATE_HOSTS = [f"127.0.0.1:{server.port}"]
     yield server
     await close_pools()
@@ -45,9 +54,21 @@ async def draw(upstream: FakeByteDance, model: str = "seedream-4.5", **parts: An
     return await adapter.generate_images(at(upstream, model), image_request(get_model(model), **parts))
 
 
+async def film(upstream: FakeByteDance, model: str = "seedance-1.5-pro", **parts: Any) -> tuple[str, dict[str, Any]]:
+    """The id of a task that was accepted, and what was sent for it."""
+    state = await adapter.submit_video(at(upstream, model), video_request(get_model(model), **parts))
+    assert (state.status, state.progress) == ("queued", None)
+    return state.id, upstream.requests[-1].body
+
+
+async def look(upstream: FakeByteDance, task_id: str, model: str = "seedance-1.5-pro") -> VideoState:
+    return await adapter.look_up_video(at(upstream, model), task_id, video_request(get_model(model)))
+
+
 def test_it_offers_what_the_vendor_has() -> None:
-    for protocol in (ChatProvider, EmbeddingProvider, ImageProvider):
+    for protocol in (ChatProvider, EmbeddingProvider, ImageProvider, VideoProvider, CancellableVideoProvider):
         assert isinstance(adapter, protocol)
+    assert not isinstance(adapter, TraceableVideoProvider)
 
 
 @pytest.mark.parametrize(
@@ -172,3 +193,150 @@ async def test_harmless_parameters_that_the_vendor_lacks_are_left_out(upstream: 
     request = chat_request(get_model("doubao-seed-2.0-pro"), seed=1, store=False, metadata={"run": "1"}, user="bob")
     await adapter.chat(at(upstream, "doubao-seed-2.0-pro"), request)
     assert set(upstream.requests[0].body) == {"model", "messages", "user"}
+
+
+async def test_a_clip_is_asked_for_without_a_watermark_and_with_what_is_the_vendors_own(
+    upstream: FakeByteDance,
+) -> None:
+    own = {"seed": 7, "camera_fixed": True, "watermark": True, "service_tier": "flex", "duration": 12}
+    _, body = await film(upstream, body=own, callback_url="https://gateway.example/callbacks/1", audio=False)
+    assert body == {
+        "model": "seedance-1-5-pro-251215",
+        "content": [{"type": "text", "text": PROMPT}],
+        "resolution": "720p",
+        "ratio": "16:9",
+        "duration": 5,
+        "watermark": False,
+        "execution_expires_after": 3600,
+        "generate_audio": False,
+        "callback_url": "https://gateway.example/callbacks/1",
+        "seed": 7,
+        "camera_fixed": True,
+    }
+
+
+async def test_models_are_spared_the_parameters_that_they_lack(upstream: FakeByteDance) -> None:
+    _, silent = await film(upstream, "seedance-1.0")
+    _, second = await film(upstream, "seedance-2.0", body={"seed": 7, "camera_fixed": True})
+    assert "generate_audio" not in silent
+    assert not {"seed", "camera_fixed"} & set(second)
+    assert second["generate_audio"] is True
+
+
+@pytest.mark.parametrize(
+    ("model", "ratio", "sent"),
+    [("seedance-2.0", "", "adaptive"), ("seedance-2.0", "16:9", "16:9"), ("seedance-2.5", "16:9", "adaptive")],
+)
+async def test_frames_have_roles_and_the_first_one_decides_the_ratio(
+    upstream: FakeByteDance, model: str, ratio: str, sent: str
+) -> None:
+    task_id, body = await film(upstream, model, frames=2, ratio=ratio, prompt="")
+    assert [part["role"] for part in body["content"]] == ["first_frame", "last_frame"]
+    assert body["content"][0]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert body["ratio"] == sent
+    assert (await look(upstream, task_id, model)).status == "completed"
+
+
+async def test_commands_in_a_prompt_make_no_clip_longer_or_larger_than_was_asked_for(upstream: FakeByteDance) -> None:
+    prompt = f"{PROMPT} --dur 12 --resolution=1080p --RT 1:1 -- all quiet"
+    _, body = await film(upstream, prompt=prompt)
+    assert body["content"][0]["text"] == f"{PROMPT} -- all quiet"
+
+
+async def test_a_clip_waits_runs_and_is_fetched_from_the_vendor(upstream: FakeByteDance) -> None:
+    upstream.behaviour = Behaviour(polls=2)
+    task_id, _ = await film(upstream, seconds=4)
+    states = [await look(upstream, task_id) for _ in range(3)]
+    assert [state.status for state in states] == ["queued", "running", "completed"]
+    clip = states[-1].clip
+    assert clip is not None
+    assert (clip.seconds, clip.headers) == (4.0, ())
+    fetched = await fetch(clip.url, max_bytes=1_000_000, seconds=5)
+    assert fetched.data[4:8] == b"ftyp"
+
+
+async def test_a_clips_address_expires(upstream: FakeByteDance) -> None:
+    task_id, _ = await film(upstream)
+    clip = (await look(upstream, task_id)).clip
+    upstream.behaviour = Behaviour(results_expired=True)
+    assert clip is not None
+    with pytest.raises(FetchError):
+        await fetch(clip.url, max_bytes=1_000_000, seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "of_this_request"),
+    [
+        ({"task_status": "failed"}, ProviderFault.CONTENT_POLICY, False),
+        ({"task_status": "failed", "task_code": "SomethingNew"}, ProviderFault.BROKEN, True),
+        ({"task_status": "expired"}, ProviderFault.TIMEOUT, False),
+        ({"clip_lost": True}, ProviderFault.BROKEN, True),
+    ],
+)
+async def test_a_task_that_makes_nothing_says_why(
+    upstream: FakeByteDance, behaviour: dict[str, Any], kind: ProviderFault, of_this_request: bool
+) -> None:
+    upstream.behaviour = Behaviour(**behaviour)
+    task_id, _ = await film(upstream)
+    state = await look(upstream, task_id)
+    assert state.status == "failed"
+    assert state.error is not None
+    assert (state.error.kind, state.error.accepted) == (kind, True)
+    assert state.error.of_this_request is of_this_request
+    assert str(upstream.port) not in state.error.message
+
+
+async def test_a_task_that_the_vendor_forgot_has_failed_and_a_look_that_fails_says_nothing_of_it(
+    upstream: FakeByteDance,
+) -> None:
+    forgotten = await look(upstream, "cgt-of-last-week")
+    assert forgotten.error is not None
+    assert (forgotten.status, forgotten.error.accepted) == ("failed", True)
+    task_id, _ = await film(upstream)
+    for behaviour in (Behaviour(status=429, code="ServerOverloaded"), Behaviour(status=404, html=True)):
+        upstream.behaviour = behaviour
+        with pytest.raises(ProviderError) as raised:
+            await look(upstream, task_id)
+        assert not raised.value.accepted
+
+
+async def test_a_task_that_waits_is_cancelled_once_and_for_all(upstream: FakeByteDance) -> None:
+    upstream.behaviour = Behaviour(polls=5)
+    task_id, _ = await film(upstream)
+    assert await adapter.cancel_video(at(upstream), task_id)
+    assert (await look(upstream, task_id)).status == "cancelled"
+    assert await adapter.cancel_video(at(upstream), task_id)
+
+
+@pytest.mark.parametrize("looks", [0, 2])
+async def test_a_task_that_runs_goes_on_though_it_began_a_moment_before(upstream: FakeByteDance, looks: int) -> None:
+    upstream.behaviour = Behaviour(polls=5, running_at_delete=True)
+    task_id, _ = await film(upstream)
+    for _ in range(looks):
+        await look(upstream, task_id)
+    assert not await adapter.cancel_video(at(upstream), task_id)
+    deletes = [recorded for recorded in upstream.requests if recorded.method == "DELETE"]
+    assert len(deletes) == (0 if looks else 1)
+    assert (await look(upstream, task_id)).status == "running"
+
+
+async def test_a_task_that_has_ended_is_not_erased_by_cancelling_it(upstream: FakeByteDance) -> None:
+    task_id, _ = await film(upstream)
+    assert not await adapter.cancel_video(at(upstream), task_id)
+    assert (await look(upstream, task_id)).status == "completed"
+
+
+async def test_a_cancelling_that_got_lost_is_no_answer(upstream: FakeByteDance) -> None:
+    upstream.behaviour = Behaviour(polls=5)
+    task_id, _ = await film(upstream)
+    upstream.behaviour = Behaviour(polls=5, status=500, code="InternalServiceError")
+    with pytest.raises(ProviderError):
+        await adapter.cancel_video(at(upstream), task_id)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"id": ""}'])
+async def test_an_acceptance_without_a_task_may_have_begun(upstream: FakeByteDance, body: str) -> None:
+    upstream.behaviour = Behaviour(raw_body=body)
+    with pytest.raises(ProviderError) as raised:
+        await film(upstream)
+    assert (raised.value.kind, raised.value.may_have_begun) == (ProviderFault.BROKEN, True)

@@ -35,6 +35,7 @@ def call(audited: None) -> Call:
         key_prefix="ark-abcd",
         requests_per_minute=600,
         concurrent_requests=50,
+        concurrent_videos=4,
     )
     return Call(caller=caller, endpoint="/v1/chat/completions")
 

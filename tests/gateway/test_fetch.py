@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -15,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway import fetch as fetching
+from gateway import connections as connecting
 from gateway.addresses import is_public, may_be_public, read_address
-from gateway.fetch import AddressRefused, ChosenBy, FetchError, fetch, stream
+from gateway.fetch import AddressRefused, ChosenBy, FetchError, Posted, fetch, post, stream
 
 PUBLIC = "93.184.215.14"
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: 5\r\n\r\nhello"
@@ -28,11 +29,12 @@ def redirect(location: str, status: int = 302) -> bytes:
 
 
 class Server:
-    """Answers each path with the bytes under its name; a function gets the writer. Keeps the requests' heads."""
+    """Answers each path with the bytes under its name; a function gets the writer. Keeps the requests it got."""
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]] = {"/": OK}
         self.heads: list[str] = []
+        self.bodies: list[bytes] = []
         self.connections = 0
         self.open = 0
         self.port = 0
@@ -51,6 +53,8 @@ class Server:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 self.heads.append(head)
+                if length := re.search(r"content-length: (\d+)", head.lower()):
+                    self.bodies.append(await reader.readexactly(int(length[1])))
                 answer = self.answers[head.split(" ")[1]]
                 if callable(answer):
                     await answer(writer)
@@ -102,7 +106,7 @@ def names(monkeypatch) -> dict[str, list[list[str]]]:
         found = answers[host]
         return found.pop(0) if len(found) > 1 else found[0]
 
-    monkeypatch.setattr(fetching, "resolve", resolve)
+    monkeypatch.setattr(connecting, "resolve", resolve)
     return answers
 
 
@@ -110,7 +114,7 @@ def names(monkeypatch) -> dict[str, list[list[str]]]:
 def dialled(monkeypatch) -> list[str]:
     """The addresses that were connected to. Nobody answers at those that are not of this machine."""
     addresses: list[str] = []
-    dial = fetching.dial
+    dial = connecting.dial
 
     async def dial_here(address: str, port: int) -> Any:
         addresses.append(address)
@@ -118,7 +122,7 @@ def dialled(monkeypatch) -> list[str]:
             raise OSError("the network is off")
         return await dial(address, port)
 
-    monkeypatch.setattr(fetching, "dial", dial_here)
+    monkeypatch.setattr(connecting, "dial", dial_here)
     return addresses
 
 
@@ -248,7 +252,7 @@ async def test_an_unknown_name_and_a_private_one_are_told_alike(names, monkeypat
     async def unknown(host: str, chosen_by: ChosenBy) -> list[str]:
         raise socket.gaierror("unknown")
 
-    monkeypatch.setattr(fetching, "resolve", unknown)
+    monkeypatch.setattr(connecting, "resolve", unknown)
     with pytest.raises(AddressRefused) as nowhere:
         await get("https://nowhere.example/")
     assert str(private.value) == str(nowhere.value)
@@ -328,6 +332,122 @@ async def test_three_redirects_are_followed_and_a_fourth_is_not(server) -> None:
     assert len(server.heads) == 4 + 4
 
 
+# --- Headers that are for one server -------------------------------------------------------------------------------
+
+KEY = [(b"x-goog-api-key", b"s3cret")]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_a_header_goes_to_no_other_origin_after_a_redirect(server, settings, host) -> None:
+    """Another name, or another port of the same one; and nothing comes back with what another server chose."""
+    other = Server()
+    listening = await start(other)
+    settings.FETCH_ALLOWED_PRIVATE_HOSTS += [f"{host}:{other.port}"]
+    server.answers |= {"/": redirect("/file"), "/file": redirect(f"http://{host}:{other.port}/"), "/back": OK}
+    other.answers["/"] = redirect(server.url("/back"))
+    got = await fetch(server.url(), max_bytes=5, seconds=10, chosen_by=ChosenBy.PROVIDER, headers=KEY)
+    assert got.data == b"hello"
+    assert ["s3cret" in head for head in server.heads] == [True, True, False]
+    assert ["s3cret" in head for head in other.heads] == [False]
+    listening.close()
+
+
+async def test_a_header_goes_to_no_other_scheme(server, settings, certificates) -> None:
+    secure = Server()
+    listening = await start(secure, context=certificates("localhost"))
+    settings.FETCH_ALLOWED_PRIVATE_HOSTS += [f"localhost:{secure.port}"]
+    secure.answers["/"] = redirect(server.url())
+    async with stream(f"https://localhost:{secure.port}/", max_bytes=5, seconds=10, headers=KEY) as (mime, _):
+        assert mime == "image/png"
+    assert "x-goog-api-key: s3cret\r\n" in secure.heads[0].lower()
+    assert "s3cret" not in server.heads[0]
+    listening.close()
+
+
+async def test_a_header_that_would_be_two_is_not_sent(server) -> None:
+    with pytest.raises(FetchError):
+        await fetch(server.url(), max_bytes=5, seconds=10, headers=[(b"x-key", b"a\r\nx-other: b")])
+    assert server.heads == []
+
+
+# --- Posting -------------------------------------------------------------------------------------------------------
+
+
+async def send(url: str, *, seconds: float = 10) -> Posted:
+    return await post(url, b'{"id": 1}', headers=[(b"content-type", b"application/json")], seconds=seconds)
+
+
+async def test_a_body_is_posted_and_the_answer_told(server) -> None:
+    server.answers["/hook?a=b"] = b"HTTP/1.1 422 No\r\ncontent-length: 5\r\n\r\nsorry"
+    assert await send(server.url("/hook?a=b")) == Posted(422, b"sorry")
+    assert server.heads[0].startswith("POST /hook?a=b HTTP/1.1\r\n")
+    assert "content-type: application/json\r\n" in server.heads[0].lower()
+    assert server.bodies == [b'{"id": 1}']
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_of_a_post_is_not_followed(server, canary, status) -> None:
+    server.answers["/"] = redirect(f"http://127.0.0.1:{canary.port}/", status)
+    assert await send(server.url()) == Posted(status, b"")
+    assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "[::ffff:127.0.0.1]", "private.example"])
+async def test_nothing_is_posted_to_a_private_address(canary, names, host) -> None:
+    names["private.example"] = [["127.0.0.1"]]
+    for scheme in ("https", "http"):
+        with pytest.raises(AddressRefused):
+            await send(f"{scheme}://{host}:{canary.port}/")
+    with pytest.raises(AddressRefused):
+        await send("https://private.example/")
+
+
+async def test_a_post_goes_to_the_address_that_was_checked_and_to_a_port_of_https(names, dialled) -> None:
+    names["rebound.example"] = [[PUBLIC], ["127.0.0.1"]]
+    with pytest.raises(AddressRefused, match="443, 8443"):
+        await send("https://rebound.example:5432/")
+    with pytest.raises(FetchError, match="connection to its server failed"):
+        await send("https://rebound.example/")
+    assert names["asked"] == [["rebound.example"]]
+    assert dialled == [PUBLIC]
+
+
+async def test_of_an_answer_without_end_the_beginning_is_kept(server) -> None:
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"x" * 0x10000)
+            await writer.drain()
+
+    server.answers["/"] = endless
+    assert await send(server.url()) == Posted(200, b"x" * 4096)
+    await until(lambda: server.open == 0)
+
+
+@pytest.mark.parametrize("seconds_of_silence", [0, 60])
+async def test_an_answer_that_breaks_off_after_its_status_is_one(server, seconds_of_silence) -> None:
+    async def cut(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhel")
+        await asyncio.sleep(seconds_of_silence)
+
+    server.answers["/"] = cut
+    assert await send(server.url(), seconds=0.2) == Posted(200, b"hel")
+
+
+async def test_who_never_answers_a_post_is_an_error(server) -> None:
+    async def silent(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async def gone(writer: asyncio.StreamWriter) -> None:
+        return
+
+    server.answers |= {"/silent": silent, "/gone": gone}
+    with pytest.raises(FetchError, match=r"within 0\.2 seconds"):
+        await send(server.url("/silent"), seconds=0.2)
+    with pytest.raises(FetchError, match="connection to its server failed"):
+        await send(server.url("/gone"))
+
+
 # --- Private hosts that are allowed --------------------------------------------------------------------------------
 
 
@@ -403,7 +523,7 @@ def certificates(monkeypatch, tmp_path) -> Callable[[str], ssl.SSLContext]:
         serving.load_cert_chain(file)
         return serving
 
-    monkeypatch.setattr(fetching, "tls_context", lambda: context)
+    monkeypatch.setattr(connecting, "tls_context", lambda: context)
     return make
 
 
@@ -637,8 +757,8 @@ async def test_a_reader_who_leaves_closes_the_connection(server) -> None:
 
 
 async def test_names_are_resolved_by_the_system() -> None:
-    assert set(await fetching.resolve("localhost", ChosenBy.CLIENT)) <= {"127.0.0.1", "::1"}
-    assert await fetching.resolve("2130706433", ChosenBy.CLIENT) == ["127.0.0.1"]
+    assert set(await connecting.resolve("localhost", ChosenBy.CLIENT)) <= {"127.0.0.1", "::1"}
+    assert await connecting.resolve("2130706433", ChosenBy.CLIENT) == ["127.0.0.1"]
 
 
 async def test_names_of_clients_keep_no_providers_names_waiting(monkeypatch) -> None:
@@ -651,10 +771,10 @@ async def test_names_of_clients_keep_no_providers_names_waiting(monkeypatch) -> 
         return look_up(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    waiting = [asyncio.create_task(fetching.resolve(f"{n}.slow.example", ChosenBy.CLIENT)) for n in range(40)]
+    waiting = [asyncio.create_task(connecting.resolve(f"{n}.slow.example", ChosenBy.CLIENT)) for n in range(40)]
     try:
         await asyncio.sleep(0)
-        assert await fetching.resolve("127.0.0.1", ChosenBy.PROVIDER) == ["127.0.0.1"]
+        assert await connecting.resolve("127.0.0.1", ChosenBy.PROVIDER) == ["127.0.0.1"]
         assert not any(task.done() for task in waiting)
     finally:
         release.set()

@@ -6,11 +6,19 @@ from typing import Any
 import pytest
 from google import genai
 from google.genai import types
+from google.genai._gaos.types import interactions
 
 from gateway.catalog import get_model
 from gateway.providers.google import Google
 from gateway.providers.http import close_pools
-from tests.upstreams.contract import PROMPT, deploy, embedding_request, image_request, transcription_request
+from tests.upstreams.contract import (
+    PROMPT,
+    deploy,
+    embedding_request,
+    image_request,
+    transcription_request,
+    video_request,
+)
 from tests.upstreams.google import FakeGoogle
 
 KEY = "AIza-test-key"
@@ -59,6 +67,34 @@ async def test_texts_are_sent_as_the_sdk_would(fake: FakeGoogle) -> None:
         assert request.pop("model") == "models/gemini-embedding-2"
         assert types.EmbedContentConfig.model_validate(request).output_dimensionality == 256
     await close_pools()
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2])
+async def test_a_clip_is_asked_for_as_the_sdk_would(fake: FakeGoogle, frames: int) -> None:
+    model = get_model("gemini-omni-flash")
+    request = video_request(model, frames=frames, callback_url="https://ark.example/callbacks/1")
+    await adapter.submit_video(deploy(fake, model, KEY), request)
+    body = fake.requests[-1].body
+    read = interactions.CreateModelInteraction.model_validate(body)
+    assert isinstance(read.response_format, interactions.VideoResponseFormat)
+    # It keeps no field that it does not know, and leaves no value that it does out.
+    assert read.model_dump(mode="json", exclude_none=True, by_alias=True) == body
+    await close_pools()
+
+
+def test_the_sdk_gets_a_clip_from_the_fake(fake: FakeGoogle, sdk: genai.Client) -> None:
+    begun = sdk.interactions.create(
+        model="gemini-omni-1.1-flash",
+        input=[{"type": "text", "text": PROMPT}],
+        response_format={"type": "video", "duration": "3s", "delivery": "uri"},
+        background=True,
+    )
+    assert begun.status == "in_progress"
+    done = sdk.interactions.get(begun.id)
+    assert done.status == "completed"
+    assert done.output_video.uri.startswith(fake.base_url)
+    assert sdk.files.get(name="files/clip0001").state == types.FileState.ACTIVE
+    assert sdk.files.download(file="files/clip0001")[4:8] == b"ftyp"
 
 
 def test_the_sdk_gets_a_picture_from_the_fake(fake: FakeGoogle, sdk: genai.Client) -> None:

@@ -43,6 +43,7 @@ def caller(key_id=1, requests_per_minute=600, concurrent_requests=50):
         key_prefix="ark-abcd",
         requests_per_minute=requests_per_minute,
         concurrent_requests=concurrent_requests,
+        concurrent_videos=4,
     )
 
 

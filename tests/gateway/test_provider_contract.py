@@ -12,7 +12,7 @@ from PIL import Image
 from gateway.catalog import get_model, list_models
 from gateway.catalog.schema import Model
 from gateway.errors import ProviderError, ProviderFault
-from gateway.providers.base import Deployment
+from gateway.providers.base import Deployment, VideoProvider
 from gateway.providers.registry import get_provider
 from gateway.types import TranscriptionAnswer
 from tests.gateway.conftest import close_idle_pools
@@ -24,7 +24,9 @@ from tests.upstreams.contract import (
     deploy,
     good_request,
     image_request,
+    make_video,
     secrets_of,
+    video_request,
 )
 from tests.upstreams.vendors import CONTRACTS, find_contract
 
@@ -34,15 +36,16 @@ WAYS = {
     "embedding": ("embed",),
     "image": ("generate_images",),
     "transcription": ("transcribe", "stream_transcription"),
+    "video": ("video",),
 }
 CASES = [(contract, way) for contract in CONTRACTS for way in WAYS[contract.capability]]
 FAILURES = [(contract, failure, way) for contract, way in CASES for failure in contract.failures]
-# Every model that a vendor serves by a plain request.
-MODELS = [model for model in list_models() if model.provider in configured.PROVIDERS and model.type != "video"]
+# Every model that a vendor serves.
+MODELS = [model for model in list_models() if model.provider in configured.PROVIDERS]
 
 
 def names(value: object) -> str:
-    return value if isinstance(value, str) else getattr(value, "name", None) or getattr(value, "id", "")
+    return value if isinstance(value, str) else str(getattr(value, "name", None) or getattr(value, "id", ""))
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +69,11 @@ def fake(contract: Contract, key: str) -> Iterator[Any]:
 async def ask(deployment: Deployment, way: str, request: Any = None) -> list[Any]:
     """What comes back: a whole answer as the only one of a list."""
     request = request or good_request(deployment.model)
-    asked = getattr(get_provider(deployment.provider), way)(deployment, request)
+    provider = get_provider(deployment.provider)
+    if way == "video":
+        assert isinstance(provider, VideoProvider)
+        return [await make_video(provider, deployment, request)]
+    asked = getattr(provider, way)(deployment, request)
     if way.startswith("stream_"):
         return [part async for part in asked]
     return [await asked]
@@ -98,6 +105,8 @@ def check_answer(model: Model, way: str, parts: list[Any]) -> None:
         case "generate_images":
             check_pictures(parts[0].pictures)
             assert parts[0].usage.images == 1
+        case "video":
+            assert parts[0].data or parts[0].url.startswith("http")
         case _:
             assert isinstance(parts[-1], TranscriptionAnswer)
             assert parts[-1].text
@@ -136,6 +145,36 @@ async def test_pictures_are_taken_by_those_that_take_them(model: Model) -> None:
     check_answer(model, "generate_images", parts)
 
 
+@pytest.mark.parametrize(
+    "model", [model for model in MODELS if model.video is not None and model.video.image_input], ids=names
+)
+async def test_clips_begin_and_end_with_pictures_where_the_catalogue_says_so(model: Model) -> None:
+    assert model.video is not None
+    contract = find_contract(model.provider, "video")
+    key = contract.new_key()
+    with contract.fake(api_key=key) as fake:
+        for frames in (1, 2) if model.video.last_frame else (1,):
+            parts = await ask(deploy(fake, model, key), "video", video_request(model, frames=frames))
+            check_answer(model, "video", parts)
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if model.video is not None], ids=names)
+async def test_clips_of_every_length_and_shape_are_made(model: Model) -> None:
+    assert model.video is not None
+    contract = find_contract(model.provider, "video")
+    key = contract.new_key()
+    asked: list[dict[str, Any]] = [
+        *({"seconds": seconds} for seconds in model.video.durations),
+        *({"resolution": resolution} for resolution in model.video.resolutions),
+        *({"ratio": ratio} for ratio in model.video.ratios if model.video.text_input),
+        *({"audio": audio} for audio in {False, model.video.audio}),
+    ]
+    with contract.fake(api_key=key) as fake:
+        for parts in asked:
+            answer = await ask(deploy(fake, model, key), "video", video_request(model, **parts))
+            check_answer(model, "video", answer)
+
+
 @pytest.mark.parametrize("model", [model for model in MODELS if model.image is not None], ids=names)
 async def test_pictures_of_every_tier_and_shape_are_made(model: Model) -> None:
     assert model.image is not None
@@ -161,7 +200,7 @@ def test_the_faults_that_every_vendor_has_are_among_the_documented(contract: Con
     kinds = {failure.kind for failure in contract.failures}
     assert kinds >= {
         *(ProviderFault.AUTH, ProviderFault.BAD_REQUEST, ProviderFault.RATE_LIMITED, ProviderFault.OVERLOADED),
-        *({ProviderFault.CONTENT_POLICY} if contract.capability in ("chat", "image") else ()),
+        *({ProviderFault.CONTENT_POLICY} if contract.capability in ("chat", "image", "video") else ()),
     }
 
 

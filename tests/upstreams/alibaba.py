@@ -1,7 +1,7 @@
 """A fake of Alibaba's DashScope: https://www.alibabacloud.com/help/en/model-studio/
 
-Three things in one: pictures in one answer, tasks that are submitted by a header and looked up, and OpenAI's protocol
-below `/compatible-mode/v1`, which has errors of its own shape and spelling. It refuses what the documents do not know.
+Three things in one: pictures in one answer, videos as tasks (in `alibaba_videos`), and OpenAI's protocol below
+`/compatible-mode/v1`, which has errors of its own shape and spelling. It refuses what the documents do not know.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import ProviderFault
-from tests.upstreams import chat, server
+from tests.upstreams import alibaba_videos, chat, server
 from tests.upstreams.contract import Contract, Failure
 from tests.upstreams.results import Results, is_picture
 from tests.upstreams.server import FakeServer, Recorded
@@ -48,10 +48,12 @@ class Behaviour(chat.ChatFaults):
     compatible: bool = False  # errors as the compatible mode words them
     nothing_made: bool = False  # a good answer without pictures
     one_choice: bool = False  # all pictures in one choice
-    # What a task comes to, how many looks find it PENDING and then RUNNING, and the code of one that FAILED.
+    # What a task comes to, how many looks find it PENDING (the first) and then RUNNING, and why one FAILED.
     task_status: str = "SUCCEEDED"
     polls: int = 0
     task_code: str = "InternalError"
+    clip_lost: bool = False  # a task that succeeded without a clip
+    results_expired: bool = False  # addresses whose signature is too old
 
 
 class Refusal(server.Refusal):
@@ -66,8 +68,7 @@ class FakeAlibaba(FakeServer[Behaviour]):
         super().__init__(Behaviour())
         self.api_key = api_key
         self.results = Results()
-        self.tasks: dict[str, int] = {}  # how often each was looked at
-        self.cancelled: set[str] = set()
+        self.videos = alibaba_videos.Tasks(self.results, _check_picture)
 
     def fault_error(self, behaviour: Behaviour) -> dict[str, Any]:
         message = f"{behaviour.message}, see {self.origin}"
@@ -75,6 +76,8 @@ class FakeAlibaba(FakeServer[Behaviour]):
 
     async def route(self, recorded: Recorded, behaviour: Behaviour, writer: asyncio.StreamWriter) -> bool:
         if recorded.method == "GET" and (found := self.results.find(recorded.path)):
+            if behaviour.results_expired:
+                raise Refusal(403, "AccessDenied", "Request has expired.")
             return await self.answer(writer, behaviour, found[0], content_type=found[1])
         compatible = recorded.path.startswith(COMPATIBLE)
         key = recorded.headers.get("authorization", "")
@@ -85,18 +88,9 @@ class FakeAlibaba(FakeServer[Behaviour]):
             return await self.answer(writer, behaviour, self.fault_error(behaviour))
         if compatible:
             return await self._compatible(recorded, behaviour, writer)
-        match (recorded.method, recorded.path.removeprefix(SERVICES)):
-            case ("POST", "/multimodal-generation/generation"):
-                answer = self._images(recorded, behaviour)
-            case ("POST", "/video-generation/video-synthesis" | "/image-generation/generation"):
-                answer = self._submit(recorded)
-            case ("GET", path) if path.startswith(TASKS):
-                answer = self._look(path.removeprefix(TASKS), behaviour)
-            case ("POST", path) if path.startswith(TASKS) and path.endswith("/cancel"):
-                answer = self._cancel(path.removeprefix(TASKS).removesuffix("/cancel"))
-            case _:
-                raise Refusal(404, "NotFound", "no such path")
-        return await self.answer(writer, behaviour, answer)
+        if (recorded.method, recorded.path) == ("POST", f"{SERVICES}/multimodal-generation/generation"):
+            return await self.answer(writer, behaviour, self._images(recorded, behaviour))
+        return await self.answer(writer, behaviour, self._videos(recorded, behaviour))
 
     async def _compatible(self, recorded: Recorded, behaviour: Behaviour, writer: asyncio.StreamWriter) -> bool:
         body = recorded.body
@@ -131,42 +125,17 @@ class FakeAlibaba(FakeServer[Behaviour]):
             "request_id": "4e4c-fake",
         }
 
-    def _submit(self, recorded: Recorded) -> dict[str, Any]:
-        if recorded.headers.get("x-dashscope-async") != "enable":
-            raise Refusal(403, "AccessDenied", "current user api does not support synchronous calls.")
-        if set(recorded.body) - {"model", "input", "parameters"} or not recorded.body.get("model"):
-            raise Refusal(400, "InvalidParameter", "the body is {model, input, parameters}")
-        task_id = f"task-{len(self.tasks)}"
-        self.tasks[task_id] = 0
-        return {"output": {"task_id": task_id, "task_status": "PENDING"}, "request_id": "4e4c-fake"}
-
-    def _look(self, task_id: str, behaviour: Behaviour) -> dict[str, Any]:
-        answer: dict[str, Any] = {"request_id": "4e4c-fake", "output": {"task_id": task_id}}
-        output = answer["output"]
-        if task_id not in self.tasks:
-            output["task_status"] = "UNKNOWN"
-            return answer
-        if task_id in self.cancelled:
-            output["task_status"] = "CANCELED"
-            return answer
-        self.tasks[task_id] += 1
-        seen = self.tasks[task_id]
-        if seen <= behaviour.polls:
-            output["task_status"] = "PENDING" if seen == 1 else "RUNNING"
-            return answer
-        output |= {"task_status": behaviour.task_status, "end_time": "2026-11-22 10:00:00.000"}
-        if behaviour.task_status == "FAILED":
-            output |= {"code": behaviour.task_code, "message": f"{behaviour.message}, see {self.origin}"}
-        elif behaviour.task_status == "SUCCEEDED":
-            output["video_url"] = f"{self.origin}/results/video.mp4"
-            answer["usage"] = {"video_count": 1, "duration": 5}
-        return answer
-
-    def _cancel(self, task_id: str) -> dict[str, Any]:
-        if self.tasks.get(task_id):
-            raise Refusal(400, "UnsupportedOperation", "only PENDING tasks can be canceled")
-        self.cancelled.add(task_id)
-        return {"request_id": "4e4c-fake"}
+    def _videos(self, recorded: Recorded, behaviour: Behaviour) -> dict[str, Any]:
+        match (recorded.method, recorded.path.removeprefix(SERVICES).removeprefix(TASKS)):
+            case ("POST", alibaba_videos.PATH):
+                # Markers in a prompt are its task's own, whatever all are told later.
+                kept = None if behaviour is self.behaviour else behaviour
+                return self.videos.submit(recorded.headers, recorded.body, kept)
+            case ("GET", task_id) if "/" not in task_id:
+                return self.videos.look_up(task_id, behaviour, self.origin)
+            case ("POST", path) if path.endswith("/cancel"):
+                return self.videos.cancel(path.removesuffix("/cancel"), behaviour)
+        raise Refusal(404, "NotFound", "no such path")
 
 
 def _error(code: str, message: str, *, compatible: bool) -> dict[str, Any]:
@@ -294,6 +263,31 @@ CONTRACTS = (
                 ProviderFault.CONTENT_POLICY,
                 {"error_in_200": True, "code": "data_inspection_failed", "compatible": True},
             ),
+        ),
+    ),
+    Contract(
+        provider="alibaba",
+        capability="video",
+        model="wan2.7-t2v",
+        fake=FakeAlibaba,
+        failures=(
+            _native(401, "InvalidApiKey", ProviderFault.AUTH),
+            _native(404, "ModelNotFound", ProviderFault.AUTH),
+            _native(400, "Arrearage", ProviderFault.BALANCE),
+            _native(400, "InvalidParameter", ProviderFault.BAD_REQUEST),
+            _native(400, "DataInspectionFailed", ProviderFault.CONTENT_POLICY),
+            _native(429, "Throttling.RateQuota", ProviderFault.RATE_LIMITED),
+            _native(500, "InternalError", ProviderFault.OVERLOADED),
+            *(
+                Failure(f"a task that fails with {code}", kind, {"task_status": "FAILED", "task_code": code})
+                for code, kind in (
+                    ("DataInspectionFailed", ProviderFault.CONTENT_POLICY),
+                    ("InternalError.Algo", ProviderFault.OVERLOADED),
+                    ("SomethingNew", ProviderFault.BROKEN),
+                )
+            ),
+            Failure("a task that is forgotten", ProviderFault.BROKEN, {"task_status": "UNKNOWN"}),
+            Failure("a task that succeeds without a clip", ProviderFault.BROKEN, {"clip_lost": True}),
         ),
     ),
 )

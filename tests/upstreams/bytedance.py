@@ -1,18 +1,21 @@
 """A fake of ByteDance's ModelArk: https://docs.byteplus.com/en/docs/ModelArk/1541523 (pictures), 1299023 (errors).
 
-It refuses what the vendor's documents do not know: parameters, types, sizes, data URIs in capitals, `n`. Its results
-lie at addresses of its own.
+Its videos are in `bytedance_videos`. It refuses what the vendor's documents do not know: parameters, types, sizes, data
+URIs in capitals, `n`. Its results lie at addresses of its own.
 """
 
 import asyncio
 import base64
 import binascii
+import io
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from PIL import Image
+
 from gateway.errors import ProviderFault
-from tests.upstreams import chat, server
+from tests.upstreams import bytedance_videos, chat, server
 from tests.upstreams.contract import Contract, Failure
 from tests.upstreams.results import Results, is_picture
 from tests.upstreams.server import FakeServer, Recorded
@@ -61,6 +64,13 @@ class Behaviour(chat.ChatFaults):
     item_code: str = "OutputImageSensitiveContentDetected"
     usage_lost: bool = False  # a batch whose usage is not told
     results_gone: bool = False  # addresses that lead nowhere
+    results_expired: bool = False  # addresses whose signature is too old
+    # What a video's task comes to, how many looks find it queued (the first) and then running, and why it failed.
+    task_status: str = "succeeded"
+    polls: int = 0
+    task_code: str = "OutputVideoSensitiveContentDetected"
+    clip_lost: bool = False  # a task that succeeded without a clip
+    running_at_delete: bool = False  # a task begins between a look that finds it queued and its cancelling
 
 
 class Refusal(server.Refusal):
@@ -75,6 +85,7 @@ class FakeByteDance(FakeServer[Behaviour]):
         super().__init__(Behaviour())
         self.api_key = api_key
         self.results = Results()
+        self.videos = bytedance_videos.Tasks(self.results, _check_picture)
 
     @property
     def base_url(self) -> str:
@@ -89,17 +100,20 @@ class FakeByteDance(FakeServer[Behaviour]):
             found = self.results.find(recorded.path)
             if found is None or behaviour.results_gone:
                 raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
+            if behaviour.results_expired:
+                raise Refusal(403, "AccessDenied", "Request has expired")
             return await self.answer(writer, behaviour, found[0], content_type=found[1])
         key = recorded.headers.get("authorization", "")
         if self.api_key and key != f"Bearer {self.api_key}":
             message = f"The API key or AK/SK in the request is missing or invalid: {key}. Request id: 021790"
             raise Refusal(401, "AuthenticationError", message)
-        if recorded.method != "POST":
-            raise Refusal(404, "NotFound", "no such path")
-        # The vendor's SDK sends null for what is absent.
-        body = {name: value for name, value in recorded.body.items() if value is not None}
         if behaviour.error_in_200:
             return await self.answer(writer, behaviour, self.fault_error(behaviour))
+        if recorded.path.startswith(BASE + bytedance_videos.PATH):
+            return await self.answer(writer, behaviour, self._videos(recorded, behaviour))
+        if recorded.method != "POST":
+            raise Refusal(404, "NotFound", "no such path")
+        body = _without_nulls(recorded.body)
         match recorded.path.removeprefix(BASE):
             case "/images/generations":
                 return await self.answer(writer, behaviour, self._images(behaviour, body))
@@ -113,6 +127,18 @@ class FakeByteDance(FakeServer[Behaviour]):
                 if unknown := set(body) - {"model", "input", "encoding_format", "dimensions", "user"}:
                     raise Refusal(400, "InvalidParameter", f"unknown parameter `{min(unknown)}`", min(unknown))
                 return await self.answer(writer, behaviour, chat.embeddings(body))
+        raise Refusal(404, "NotFound", "no such path")
+
+    def _videos(self, recorded: Recorded, behaviour: Behaviour) -> dict[str, Any]:
+        task_id = recorded.path.removeprefix(BASE + bytedance_videos.PATH).removeprefix("/")
+        if recorded.method == "POST" and not task_id:
+            # Markers in a prompt are its task's own, whatever all are told later.
+            kept = None if behaviour is self.behaviour else behaviour
+            return self.videos.submit(_without_nulls(recorded.body), kept)
+        if recorded.method == "GET" and task_id:
+            return self.videos.look_up(task_id, behaviour, self.origin)
+        if recorded.method == "DELETE" and task_id:
+            return self.videos.delete(task_id, behaviour)
         raise Refusal(404, "NotFound", "no such path")
 
     def _images(self, behaviour: Behaviour, body: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +163,11 @@ class FakeByteDance(FakeServer[Behaviour]):
         usage = {"generated_images": made, "output_tokens": tokens, "total_tokens": tokens}
         answer = {"model": body["model"], "created": 1_790_000_000, "data": data}
         return answer if behaviour.usage_lost else {**answer, "usage": usage}
+
+
+def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
+    """The vendor's SDK sends null for what is absent."""
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _error(code: str, message: str, param: str, kind: str) -> dict[str, Any]:
@@ -171,9 +202,10 @@ def _check_image(body: dict[str, Any]) -> tuple[int, int]:
     return _check_size(body["model"], body.get("size", "2048x2048"))
 
 
-def _check_picture(picture: Any) -> None:
+def _check_picture(picture: Any) -> tuple[int, int]:
+    """Width and height, as far as they can be known."""
     if isinstance(picture, str) and picture.startswith(("http://", "https://")):
-        return
+        return 512, 512
     parts = DATA_URI.fullmatch(picture) if isinstance(picture, str) else None
     try:
         data = base64.b64decode(parts[2], validate=True) if parts else b""
@@ -181,6 +213,8 @@ def _check_picture(picture: Any) -> None:
         data = b""
     if parts is None or not is_picture(data, mimes=frozenset({parts[1]}) & PICTURES):
         raise Refusal(400, "InvalidImageURL.InvalidFormat", "`image` is no URL and no data URI", "image")
+    with Image.open(io.BytesIO(data)) as image:
+        return image.size
 
 
 def _check_size(model: str, size: str) -> tuple[int, int]:
@@ -287,6 +321,42 @@ CONTRACTS = (
                     "message": "Total tokens of image and text exceed max message tokens",
                 },
             ),
+        ),
+    ),
+    Contract(
+        provider="bytedance",
+        capability="video",
+        model="seedance-1.5-pro",
+        fake=FakeByteDance,
+        failures=(
+            Failure("401 AuthenticationError", ProviderFault.AUTH, {"status": 401, "code": "AuthenticationError"}),
+            Failure("404 ModelNotOpen", ProviderFault.AUTH, {"status": 404, "code": "ModelNotOpen"}),
+            Failure("403 AccountOverdueError", ProviderFault.BALANCE, {"status": 403, "code": "AccountOverdueError"}),
+            Failure("400 InvalidParameter", ProviderFault.BAD_REQUEST, {"status": 400, "code": "InvalidParameter"}),
+            Failure(
+                "400 InputImageSensitiveContentDetected",
+                ProviderFault.CONTENT_POLICY,
+                {"status": 400, "code": "InputImageSensitiveContentDetected.PrivacyInformation"},
+            ),
+            Failure("429 QuotaExceeded", ProviderFault.RATE_LIMITED, {"status": 429, "code": "QuotaExceeded"}),
+            Failure("429 ServerOverloaded", ProviderFault.OVERLOADED, {"status": 429, "code": "ServerOverloaded"}),
+            Failure(
+                "a task that fails with OutputVideoSensitiveContentDetected",
+                ProviderFault.CONTENT_POLICY,
+                {"task_status": "failed", "task_code": "OutputVideoSensitiveContentDetected.PolicyViolation"},
+            ),
+            Failure(
+                "a task that fails with InternalServiceError",
+                ProviderFault.OVERLOADED,
+                {"task_status": "failed", "task_code": "InternalServiceError"},
+            ),
+            Failure(
+                "a task that fails with a new code",
+                ProviderFault.BROKEN,
+                {"task_status": "failed", "task_code": "SomethingNew"},
+            ),
+            Failure("a task that expires", ProviderFault.TIMEOUT, {"task_status": "expired"}),
+            Failure("a task that succeeds without a clip", ProviderFault.BROKEN, {"clip_lost": True}),
         ),
     ),
 )

@@ -8,6 +8,7 @@ A fake is a context manager made as `fake(api_key=…)`. It answers a wrong key 
 tests/upstreams/server.py.
 """
 
+import asyncio
 import io
 import itertools
 from collections.abc import Mapping
@@ -18,13 +19,22 @@ from PIL import Image
 
 from gateway.catalog.schema import Model
 from gateway.errors import ProviderFault
-from gateway.providers.base import Deployment
+from gateway.providers.base import Clip, Deployment, VideoProvider
 from gateway.sizes import fit_size
-from gateway.types import ChatRequest, EmbeddingRequest, ImageRequest, InputImage, TranscriptionRequest
+from gateway.types import (
+    ChatRequest,
+    EmbeddingRequest,
+    ImageRequest,
+    InputImage,
+    TranscriptionRequest,
+    VideoRequest,
+)
 from tests.recordings import recording
 
 PROMPT = "A lighthouse in the evening"
 RECORDING = recording("wav", 0.2)
+# More often no test looks at a task that ends.
+MOST_LOOKS = 100
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,8 @@ def good_request(model: Model, **parts: Any) -> Any:
             return image_request(model, **parts)
         case "transcription":
             return transcription_request(model, **parts)
+        case "video":
+            return video_request(model, **parts)
     raise AssertionError(f"no request for a model of type {model.type}")
 
 
@@ -153,6 +165,47 @@ def image_request(model: Model, *, size: str | None = None, inputs: int = 0, **p
 def transcription_request(model: Model, **parts: Any) -> TranscriptionRequest:
     defaults: dict[str, Any] = {"audio": RECORDING, "filename": "sentence.wav", "mime": "audio/wav", "seconds": 0.2}
     return TranscriptionRequest(model=model.id, **{**defaults, **parts})
+
+
+def video_request(model: Model, *, frames: int | None = None, **parts: Any) -> VideoRequest:
+    """A clip of the model's defaults, in a resolution in which it has what is asked for. `frames`: 1 is the first, 2
+    the first and the last; of itself only the first one of a model that does without none."""
+    assert model.video is not None
+    frames = int(not model.video.text_input) if frames is None else frames
+    pictures = [InputImage(png(), "image/png", 512, 512)] * frames
+    audio = parts.get("audio", model.video.default_audio)
+    resolutions = model.video.resolutions_for(audio=audio, last_frame=frames > 1)
+    usual = model.video.default_resolution
+    defaults: dict[str, Any] = {
+        "prompt": PROMPT,
+        "seconds": model.video.default_duration,
+        "resolution": usual if usual in resolutions else resolutions[0],
+        "ratio": "" if frames else model.video.ratios[0],
+        "audio": audio,
+        "first_frame": pictures[0] if frames else None,
+        "last_frame": pictures[1] if frames > 1 else None,
+        "reference": f"video_{next(_numbers):05d}",
+        "body": {"model": model.id, "prompt": PROMPT},
+    }
+    return VideoRequest(model=model.id, **{**defaults, **parts})
+
+
+async def make_video(provider: VideoProvider, deployment: Deployment, request: VideoRequest) -> Clip:
+    """The clip of a task that is submitted and looked up until it ends. Raises the error of one that failed."""
+    state = await provider.submit_video(deployment, request)
+    for _ in range(MOST_LOOKS):
+        match state.status:
+            case "completed":
+                assert state.clip is not None
+                return state.clip
+            case "failed":
+                assert state.error is not None
+                raise state.error
+            case "cancelled":
+                raise AssertionError("nobody cancelled it")
+        await asyncio.sleep(0.001)
+        state = await provider.look_up_video(deployment, state.id, request)
+    raise AssertionError(f"after {MOST_LOOKS} looks it is {state.status}")
 
 
 # The same through the gateway: the path, and what httpx posts.

@@ -1,7 +1,8 @@
 """A fake of Google's Gemini API: https://ai.google.dev/api
 
 It checks what it is sent as Google's servers do, which know no field that is not in their schema, and answers in
-Google's shapes: `generateContent` (pictures, transcripts), `batchEmbedContents`, and chat in OpenAI's.
+Google's shapes: `generateContent` (pictures, transcripts), `batchEmbedContents`, chat in OpenAI's, and interactions
+(clips, see google_videos.py).
 """
 
 import asyncio
@@ -13,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import ProviderFault
-from tests.upstreams import server
+from tests.upstreams import google_videos, server
 from tests.upstreams.contract import Contract, Failure, png
 from tests.upstreams.server import FakeServer, Faults, Recorded
 
 
 @dataclass
-class Behaviour(Faults):
+class Behaviour(Faults, google_videos.VideoBehaviour):
     """How to answer. The defaults are those of a provider in good health."""
 
     reply: str = "one two three four five six seven eight nine ten"
@@ -256,6 +257,7 @@ class FakeGoogle(FakeServer[Behaviour]):
     def __init__(self, *, api_key: str) -> None:
         super().__init__(Behaviour())
         self.api_key = api_key
+        self.interactions = google_videos.Interactions()
 
     @property
     def base_url(self) -> str:
@@ -284,6 +286,8 @@ class FakeGoogle(FakeServer[Behaviour]):
         if "authorization" in recorded.headers:
             raise Refusal("Expected OAuth 2 access token", status=401, word="UNAUTHENTICATED")
         self._check_key(recorded.headers.get("x-goog-api-key", ""))
+        if recorded.path.startswith(("/v1beta/interactions", "/v1beta/files/")):
+            return await self._serve_videos(recorded, behaviour, writer)
         model, _, method = recorded.path.removeprefix("/v1beta/models/").partition(":")
         if model in IMAGE_MODELS and method == "generateContent":
             check_picture(model, body)
@@ -298,6 +302,29 @@ class FakeGoogle(FakeServer[Behaviour]):
             return await self.answer(writer, behaviour, embeddings(behaviour, check_embeddings(model, body)))
         message = f"models/{model} is not found for API version v1beta, or is not supported for {method}."
         raise Refusal(message, status=404, word="NOT_FOUND")
+
+    async def _serve_videos(self, recorded: Recorded, behaviour: Behaviour, writer: asyncio.StreamWriter) -> bool:
+        collection, _, name = recorded.path.removeprefix("/v1beta/").partition("/")
+        name, _, verb = name.replace(":", "/").partition("/")
+        content_type = "application/json"
+        answer: Any = None
+        try:
+            match recorded.method, collection, verb:
+                case "POST", "interactions", "" if not name:
+                    answer = self.interactions.create(recorded.body)
+                case "GET", "interactions", "":
+                    answer = self.interactions.look(name, behaviour, self.origin)
+                case "POST", "interactions", "cancel":
+                    answer = self.interactions.cancel(name)
+                case "GET", "files", "":
+                    answer = self.interactions.file(name, behaviour)
+                case "GET", "files", "download" if recorded.query == {"alt": "media"}:
+                    answer, content_type = self.interactions.download(name), "video/mp4"
+        except google_videos.Invalid as error:
+            raise Refusal(str(error)) from None
+        if answer is None:
+            raise Refusal("Requested entity was not found.", status=404, word="NOT_FOUND")
+        return await self.answer(writer, behaviour, answer, content_type=content_type)
 
     def _check_key(self, key: str, *, as_list: bool = False) -> None:
         if not key:
@@ -506,4 +533,5 @@ CONTRACTS = (
         (*_errors(as_list=False), Failure("a vector too few", ProviderFault.BROKEN, {"drop_vector": True})),
     ),
     Contract("google", "transcription", "gemini-3.5-transcribe", FakeGoogle, (*_errors(as_list=False), *REFUSALS)),
+    Contract("google", "video", "gemini-omni-flash", FakeGoogle, (*_errors(as_list=False), *google_videos.FAILURES)),
 )

@@ -50,14 +50,14 @@ def _body(deployment: Deployment, request: ImageRequest) -> dict[str, Any]:
         "watermark": False,  # else each picture says in a corner that it was generated
     }
     if request.inputs:
-        uris = [_data_uri(image) for image in request.inputs]
+        uris = [data_uri(image) for image in request.inputs]
         body["image"] = uris[0] if len(uris) == 1 else uris
     if len(spec.formats) > 1:  # older models refuse the parameter
         body["output_format"] = request.output_format
     return body
 
 
-def _data_uri(image: InputImage) -> str:
+def data_uri(image: InputImage) -> str:
     """The media type has to be in lower case."""
     return f"data:{image.mime.lower()};base64,{b64encode(image.data).decode()}"
 

@@ -1,4 +1,4 @@
-"""Google's Gemini API: pictures, embeddings and transcriptions in its own language, chat in OpenAI's.
+"""Google's Gemini API: pictures, clips, embeddings and transcriptions in its own language, chat in OpenAI's.
 
 Belongs here: one file per capability, how Google is asked (`wire`), what its answers hold (`answers`), and what its
 errors mean (`errors`). Wire format: https://ai.google.dev/api
@@ -6,8 +6,8 @@ errors mean (`errors`). Wire format: https://ai.google.dev/api
 
 from collections.abc import AsyncGenerator
 
-from gateway.providers.base import Deployment
-from gateway.providers.google import chat, embeddings, images, transcriptions
+from gateway.providers.base import Deployment, VideoState
+from gateway.providers.google import chat, embeddings, images, transcriptions, videos
 from gateway.types import (
     ChatAnswer,
     ChatRequest,
@@ -18,11 +18,15 @@ from gateway.types import (
     Segment,
     TranscriptionAnswer,
     TranscriptionRequest,
+    VideoRequest,
 )
 
 
 class Google:
-    """Chat, embeddings, images and transcriptions. All raise `ProviderError`."""
+    """Chat, embeddings, images, transcriptions and videos. All raise `ProviderError`."""
+
+    calls_back = True
+    looks_at_frames = False
 
     async def chat(self, deployment: Deployment, request: ChatRequest) -> ChatAnswer:
         return await chat.complete(deployment, request)
@@ -43,3 +47,12 @@ class Google:
         self, deployment: Deployment, request: TranscriptionRequest
     ) -> AsyncGenerator[Segment | TranscriptionAnswer, None]:
         return transcriptions.stream(deployment, request)
+
+    async def submit_video(self, deployment: Deployment, request: VideoRequest) -> VideoState:
+        return await videos.submit(deployment, request)
+
+    async def look_up_video(self, deployment: Deployment, task_id: str, request: VideoRequest) -> VideoState:
+        return await videos.look_up(deployment, task_id)
+
+    async def cancel_video(self, deployment: Deployment, task_id: str) -> bool:
+        return await videos.cancel(deployment, task_id)

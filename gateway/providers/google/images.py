@@ -5,8 +5,7 @@ API takes these two fields alone, and answers others with a 400.
 https://ai.google.dev/gemini-api/docs/image-generation#aspect_ratios_and_image_size
 """
 
-import binascii
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 from gateway.errors import ProviderError, ProviderFault
 from gateway.providers.base import Deployment
 from gateway.providers.google.answers import read_parts, read_tokens
-from gateway.providers.google.wire import generate_content
+from gateway.providers.google.wire import decode_base64, generate_content
 from gateway.providers.openai_errors import clean
 from gateway.types import ImageAnswer, ImageRequest, Picture
 
@@ -64,23 +63,9 @@ def _last_picture(deployment: Deployment, parts: list[dict[str, Any]]) -> Pictur
         blob = part.get("inlineData") or part.get("inline_data")
         if isinstance(blob, dict):
             mime = blob.get("mimeType") or blob.get("mime_type")
-            return Picture(_decode(blob.get("data")), mime if isinstance(mime, str) else "image/png")
+            return Picture(decode_base64(blob.get("data")), mime if isinstance(mime, str) else "image/png")
     words = " ".join(text.strip() for part in parts if isinstance(text := part.get("text"), str))
     if not words:
         raise ProviderError(ProviderFault.BROKEN, "an answer without a picture", status=200, of_this_request=True)
     # The model declined in its own words.
     raise ProviderError(ProviderFault.CONTENT_POLICY, clean(words, [deployment.api_key]), status=200)
-
-
-def _decode(data: Any) -> bytes:
-    """Base64 in either alphabet, with or without its padding: Google's own SDKs are sent both."""
-    try:
-        picture = b64decode(data.translate(_TO_STANDARD) + "=" * (-len(data) % 4), validate=True)
-    except (AttributeError, TypeError, binascii.Error, ValueError):
-        picture = b""
-    if not picture:
-        raise ProviderError(ProviderFault.BROKEN, "a picture that is no base64", status=200)
-    return picture
-
-
-_TO_STANDARD = str.maketrans("-_", "+/")

@@ -46,10 +46,10 @@ class Task(Struct, frozen=True):
     result: dict[str, Any]
 
 
-def connect(deployment: Deployment) -> Upstream:
+def connect(deployment: Deployment, errors: VendorErrors = ERRORS) -> Upstream:
     """The vendor at a deployment, with the token that it takes."""
     sent = replace(deployment, api_key=bearer(deployment.api_key))
-    return Upstream(sent, ERRORS.reader, hidden=tuple(deployment.secrets))
+    return Upstream(sent, errors.reader, hidden=tuple(deployment.secrets))
 
 
 async def run(upstream: Upstream, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ async def run(upstream: Upstream, path: str, body: dict[str, Any]) -> dict[str, 
     Raises `ProviderError`. Being cancelled ends the waiting; the vendor has no way to end the task.
     """
     began = asyncio.get_running_loop().time()
-    task = await submit(upstream, path, body)
+    task = await submit(upstream, path, body, uuid4().hex)
 
     async def look() -> Task | None:
         found = await look_up(upstream, path, task.id)
@@ -67,16 +67,19 @@ async def run(upstream: Upstream, path: str, body: dict[str, Any]) -> dict[str, 
     passed = asyncio.get_running_loop().time() - began
     task = await poll(look, seconds=upstream.deployment.timeout - passed)
     if task.status == "failed":
-        kind = ProviderFault.CONTENT_POLICY if _REFUSAL.search(task.message) else ProviderFault.BROKEN
-        message = clean(task.message or "the task failed", upstream.secrets())
-        raise ProviderError(kind, message, accepted=True, of_this_request=True)
+        raise why_failed(upstream, task)
     return task.result
 
 
-async def submit(upstream: Upstream, path: str, body: dict[str, Any]) -> Task:
-    """The task as it was accepted."""
-    # The vendor takes each of these ids once, and knows the task by it.
-    external_id = uuid4().hex
+def why_failed(upstream: Upstream, task: Task) -> ProviderError:
+    """What a failed task says of itself."""
+    kind = ProviderFault.CONTENT_POLICY if _REFUSAL.search(task.message) else ProviderFault.BROKEN
+    message = clean(task.message or "the task failed", upstream.secrets())
+    return ProviderError(kind, message, accepted=True, of_this_request=True)
+
+
+async def submit(upstream: Upstream, path: str, body: dict[str, Any], external_id: str) -> Task:
+    """The task as it was accepted. The vendor takes each `external_id` once, and knows the task by it."""
     try:
         return _read(await ask(upstream, "POST", path, {**body, "external_task_id": external_id}))
     except ProviderError as error:

@@ -1,7 +1,8 @@
 """The painter: a picture for every prompt, without a model.
 
-Belongs here: scenes, palettes and the label that says SANDBOX. Does not: files, formats, requests. The same prompt,
-size and seed give the same pixels. Pillow's own operations do the work; a megapixel takes a fraction of a second.
+Belongs here: scenes, palettes, films of scenes, and the label that says SANDBOX. Does not: files, formats, requests.
+The same prompt, size and seed give the same pixels. Pillow's own operations do the work; a megapixel takes a fraction
+of a second.
 """
 
 from collections.abc import Callable
@@ -51,6 +52,15 @@ def paint(
     The prompt's words choose what is seen and in which colours; `seed_text` (default: the prompt) varies the rest.
     With a `base`, that picture (RGB, any size) shows through, in the scene's light.
     """
+    image = paint_scene(prompt, width, height, seed_text, base)
+    write_label(image, prompt)
+    return image
+
+
+def paint_scene(
+    prompt: str, width: int, height: int, seed_text: str | None = None, base: Image.Image | None = None
+) -> Image.Image:
+    """The same picture without its label, for whoever adds that later."""
     rng = Random(sha256((prompt if seed_text is None else seed_text).encode()).digest())  # noqa: S311
     words = words_of(prompt)
     scale = min(1.0, PAINTED_SIDE / max(width, height))
@@ -60,9 +70,7 @@ def paint(
     image = canvas.image if size == (width, height) else canvas.image.resize((width, height), Image.Resampling.LANCZOS)
     if base is not None:
         image = _blend_in(image, base)
-    image = _grain(image, rng)
-    write_label(image, prompt)
-    return image
+    return _grain(image, rng)
 
 
 def _choose_scene(words: set[str], rng: Random) -> Scene:

@@ -12,6 +12,8 @@ ROOM_FOR_PROMPT = 200
 MAX_LINES = 2
 # More than two lines of the widest picture hold.
 LONGEST_PROMPT = 600
+# The bar's own colour.
+GLASS = (9, 11, 20)
 
 
 @lru_cache(maxsize=64)
@@ -60,10 +62,33 @@ def _wrap(text: str, font: Font, width: float) -> list[str]:
 def write_label(image: Image.Image, prompt: str) -> None:
     """Draws the bar into the picture: frosted, as high as its text needs; sizes follow the picture's."""
     width, height = image.size
-    short = min(width, height)
+    ink = _ink(image.size, prompt)
+    top = height - ink.height
+    blur = ImageFilter.GaussianBlur(_text_size(width, height) * 0.9)
+    glass = image.crop((0, top, width, height)).filter(blur)
+    image.paste(Image.blend(glass, Image.new("RGB", glass.size, GLASS), 0.58), (0, top))
+    image.paste(ink, (0, top), ink)
+
+
+def moving_label(size: tuple[int, int], prompt: str) -> Image.Image:
+    """The bar in RGBA for a moving picture of that size, to lie over each of its frames: tinted, not frosted."""
+    ink = _ink(size, prompt)
+    bar = Image.new("RGBA", ink.size, (*GLASS, 168))
+    bar.alpha_composite(ink)
+    return bar
+
+
+def _text_size(width: int, height: int) -> int:
     size = max(9, round(min(width, height * 1.6) * 0.0225))
     while size > 5 and _font(size).getlength(LABEL) * 1.12 > width * 0.92:
         size -= 1
+    return size
+
+
+def _ink(picture: tuple[int, int], prompt: str) -> Image.Image:
+    """What is written on the bar, in RGBA and the bar's size."""
+    width, height = picture
+    short, size = min(picture), _text_size(width, height)
     small = max(5, round(size * 0.8)) if short >= ROOM_FOR_PROMPT else size
     font, label_font = _font(size), _font(small)
     pad, gap = max(1, round(size * 0.75)), max(1, round(size * 0.3))
@@ -75,10 +100,6 @@ def write_label(image: Image.Image, prompt: str) -> None:
     lines = _wrap(text, font, room) if text and room > size * 6 else []
     line_height = round(size * 1.32)
     bar = min(height, round(max(pill[1], line_height * len(lines)) + 2 * (pad * 0.8 if lines else gap)))
-    top = height - bar
-
-    glass = image.crop((0, top, width, height)).filter(ImageFilter.GaussianBlur(size * 0.9))
-    image.paste(Image.blend(glass, Image.new("RGB", glass.size, (9, 11, 20)), 0.58), (0, top))
     ink = Image.new("RGBA", (width, bar))
     pen = ImageDraw.Draw(ink)
     middle = bar / 2
@@ -97,4 +118,4 @@ def write_label(image: Image.Image, prompt: str) -> None:
         pen.text(
             (left + pill[0] + pad, first + index * line_height), line, font=font, fill=(244, 245, 250, 240), anchor="lm"
         )
-    image.paste(ink, (0, top), ink)
+    return ink

@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing
 
 from PIL import Image, ImageOps
@@ -71,11 +71,11 @@ def _answer(request: ImageRequest, pictures: list[Picture]) -> ImageAnswer:
 
 def _paint(request: ImageRequest, index: int, base: Image.Image | None, mask: Image.Image | None) -> Image.Image:
     seed = f"{request.prompt}|{index}|{request.size}"
-    image = paint(request.prompt, request.width, request.height, seed, None if base is None else _on_white(base))
+    image = paint(request.prompt, request.width, request.height, seed, None if base is None else on_white(base))
     if base is None or mask is None:
         return image
     kept = ImageOps.fit(mask.convert("RGBA").getchannel("A"), image.size)
-    image = Image.composite(ImageOps.fit(_on_white(base), image.size), image, kept)
+    image = Image.composite(ImageOps.fit(on_white(base), image.size), image, kept)
     write_label(image, request.prompt)
     return image
 
@@ -108,33 +108,41 @@ def encode(image: Image.Image, output_format: str, prompt: str) -> bytes:
 
 
 async def _read(picture: InputImage, request: ImageRequest, param: str) -> Image.Image:
-    """The input in RGB or RGBA, upright, no larger than it can show."""
-    return await asyncio.get_running_loop().run_in_executor(_DECODER, _read_now, picture, request, param)
+    return await asyncio.wrap_future(decode(picture, (request.width, request.height), param))
 
 
-def _read_now(picture: InputImage, request: ImageRequest, param: str) -> Image.Image:
+def decode(picture: InputImage, size: tuple[int, int], param: str) -> Future[Image.Image]:
+    """An input in RGB or RGBA, upright, for a picture of that size: no larger than it can show.
+
+    Raises `InvalidImage`, which names `param`, for one that is unreadable or too large.
+    """
+    return _DECODER.submit(_decode, picture, size, param)
+
+
+def _decode(picture: InputImage, size: tuple[int, int], param: str) -> Image.Image:
     try:
         with Image.open(io.BytesIO(picture.data), formats=READABLE) as image:
             most = MOST_PIXELS_IN_COPIES if image.format in DECODED_IN_COPIES else MOST_PIXELS
             if image.width * image.height > most:
                 raise _too_large(param, most)
-            return _decode(image, request)
+            return _shrink(image, size)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(param, MOST_PIXELS) from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise InvalidImage(f"`{param}` cannot be decoded. Send a whole PNG, JPEG or WebP file.", param=param) from error
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def on_white(image: Image.Image) -> Image.Image:
+    """The picture in RGB; what is transparent is white."""
     if image.mode == "RGB":
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
-def _decode(image: Image.Image, request: ImageRequest) -> Image.Image:
+def _shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """`image` in RGB or RGBA. It shrinks before anything else is done to it, since every step makes a copy."""
     # A large JPEG is decoded at a fraction of its size.
-    image.draft("RGB", (request.width, request.height))
+    image.draft("RGB", size)
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     ImageOps.exif_transpose(image, in_place=True)
     return image.convert("RGBA" if image.has_transparency_data else "RGB")

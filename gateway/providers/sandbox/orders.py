@@ -53,8 +53,19 @@ async def obey(text: str, param: str) -> None:
 
     Raises the `ProviderError`, the `GatewayError` or the `KeyRejected` of the code; `InvalidValue` for an unknown one.
     """
-    if wait := DELAY.search(text):
-        await asyncio.sleep(min(float(wait[1]), LONGEST_DELAY))
+    if seconds := delay_in(text):
+        await asyncio.sleep(seconds)
+    fail_if_told(text, param)
+
+
+def delay_in(text: str) -> float:
+    """The seconds that the text says to wait."""
+    wait = DELAY.search(text)
+    return min(float(wait[1]), LONGEST_DELAY) if wait else 0.0
+
+
+def fail_if_told(text: str, param: str) -> None:
+    """Fails as `obey` does, at once."""
     if failure := FAIL.search(text):
         raise _error(failure[1].lower(), param)
 

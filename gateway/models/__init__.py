@@ -1,0 +1,20 @@
+"""The gateway's rows.
+
+Belongs here: data, constraints and small truths about a row. Does not: what is done with it.
+"""
+
+from gateway.models.providers import DisabledKey, PoolReplica, ReplicaReport
+from gateway.models.receipts import Receipt
+from gateway.models.videos import TaskEvent, VideoTask
+from gateway.models.webhooks import WebhookDelivery, WebhookSecret
+
+__all__ = [
+    "DisabledKey",
+    "PoolReplica",
+    "Receipt",
+    "ReplicaReport",
+    "TaskEvent",
+    "VideoTask",
+    "WebhookDelivery",
+    "WebhookSecret",
+]
