@@ -92,3 +92,10 @@ $(VENV)/.packages-dev: requirements-dev.txt requirements-local.txt requirements.
 	@echo '→ packages, with those for tests (a minute or two the first time)'
 	@$(call PIP_INSTALL,requirements-dev.txt)
 	@touch $@ $(VENV)/.packages $(VENV)/.packages-local
+
+# At development time alone (Node): what they write is committed.
+css: frontend/node_modules/.package-lock.json
+	@cd frontend && npx tailwindcss -i css/app.css -o ../static/app/app.css --minify
+
+frontend/node_modules/.package-lock.json: frontend/package-lock.json
+	@cd frontend && npm ci --ignore-scripts --no-audit --no-fund

@@ -48,13 +48,17 @@ class ApiKeyAdmin(admin.ModelAdmin):
         "requests_per_minute",
         "concurrent_requests",
         "concurrent_videos",
+        "credit_limit",
+        "credit_period",
+        "allowed_models",
         "webhook_url",
         "expires_at",
         "created_at",
         "last_used_at",
         "revoked_at",
+        "origin",
     )
-    readonly_fields = ("masked", "user", "created_at", "last_used_at", "revoked_at")
+    readonly_fields = ("masked", "user", "created_at", "last_used_at", "revoked_at", "origin")
     actions = ("revoke_selected",)
 
     @admin.display(description="key", ordering="prefix")

@@ -7,6 +7,7 @@
 A database that cannot be asked is neither: its `django.db.Error` travels up, so that nobody throws a good key away.
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 from msgspec import Struct
@@ -24,6 +25,11 @@ class Caller(Struct, frozen=True):
     concurrent_requests: int
     concurrent_videos: int
     webhook_url: str = ""  # where its videos' webhooks go, if the request names no other address
+    expires_at: datetime | None = None
+    allowed_models: frozenset[str] = frozenset()  # ids and types; empty: all
+    credit_limit: int = 0  # millicredits in a `credit_period`; 0: whatever the balance has
+    credit_period: str = ""
+    line_id: int = 0  # the first key of those that were made of each other by rolling: they share what is spent
 
 
 class KeyRejected(Exception):

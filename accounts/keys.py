@@ -9,12 +9,12 @@ import hashlib
 import os
 import secrets
 import string
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack, cast
 from zlib import crc32
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.callers import Caller, InvalidApiKey, KeyRejected, MissingApiKey
@@ -22,15 +22,19 @@ from accounts.known_keys import KnownKeys, keys_page
 from accounts.models import ApiKey, User
 
 __all__ = [
+    "AlreadyIssued",
     "Caller",
     "InvalidApiKey",
     "IssuedKey",
     "KeyRejected",
+    "KeySettings",
     "MissingApiKey",
+    "change_key",
     "find_key",
     "issue_key",
     "looks_valid",
     "revoke_key",
+    "roll_key",
 ]
 
 MARK = "ark-"
@@ -49,32 +53,92 @@ class IssuedKey(NamedTuple):
     api_key: ApiKey
 
 
+class KeySettings(TypedDict, total=False):
+    """What the owner of a key decides about it; see the fields of `ApiKey`.
+
+    Limits of None are the site's defaults; others are at least 1. `credit_limit`, in millicredits, goes with a
+    `credit_period`. `allowed_models` are ids and types; empty: all.
+    """
+
+    requests_per_minute: int | None
+    concurrent_requests: int | None
+    concurrent_videos: int | None
+    credit_limit: int | None
+    credit_period: str
+    allowed_models: list[str]
+    webhook_url: str
+    expires_at: datetime | None
+
+
+# With a key's name, what the one that it is rolled to takes over.
+_SETTINGS = tuple(KeySettings.__annotations__)
+
+
+class AlreadyIssued(Exception):
+    """A form that has made its key was sent again, by a reload or a second click: `api_key` is what it made."""
+
+    def __init__(self, api_key: ApiKey) -> None:
+        super().__init__(api_key)
+        self.api_key = api_key
+
+
 def issue_key(
     user: User,
     name: str = "",
     *,
-    requests_per_minute: int | None = None,
-    concurrent_requests: int | None = None,
-    concurrent_videos: int | None = None,
-    webhook_url: str = "",
-    expires_at: datetime | None = None,
+    origin: ApiKey | None = None,
+    form_token: str | None = None,
+    **settings: Unpack[KeySettings],
 ) -> IssuedKey:
-    """A saved key of `user` and its secret. Limits of None are the site's defaults; others are at least 1."""
+    """A saved key of `user` and its secret. A `form_token` makes one key: the second time is `AlreadyIssued`."""
     random = "".join(secrets.choice(BASE62) for _ in range(RANDOM_LENGTH))
     secret = MARK + random + _checksum(random)
-    api_key = ApiKey.objects.create(
-        user=user,
-        name=name,
-        prefix=secret[:8],
-        last_four=secret[-4:],
-        digest=_digest(secret),
-        requests_per_minute=requests_per_minute,
-        concurrent_requests=concurrent_requests,
-        concurrent_videos=concurrent_videos,
-        webhook_url=webhook_url,
-        expires_at=expires_at,
-    )
+    try:
+        with transaction.atomic():
+            api_key = ApiKey.objects.create(
+                user=user,
+                name=name,
+                prefix=secret[:8],
+                last_four=secret[-4:],
+                digest=_digest(secret),
+                origin=origin,
+                form_token=form_token,
+                **settings,
+            )
+    except IntegrityError:
+        if form_token and (made := ApiKey.objects.filter(user=user, form_token=form_token).first()):
+            raise AlreadyIssued(made) from None
+        raise
     return IssuedKey(secret, api_key)
+
+
+def roll_key(api_key: ApiKey, overlap: timedelta, *, form_token: str | None = None) -> IssuedKey:
+    """A new key with the settings of `api_key`, which ends after `overlap`: at once, if that is nothing.
+
+    Both count for the same credit limit. Raises `AlreadyIssued` like `issue_key`.
+    """
+    settings = cast(KeySettings, {name: getattr(api_key, name) for name in _SETTINGS})
+    with transaction.atomic():
+        issued = issue_key(
+            api_key.user, api_key.name, origin=api_key.origin or api_key, form_token=form_token, **settings
+        )
+        if not overlap:
+            revoke_key(api_key)
+        else:
+            end = timezone.now() + overlap
+            change_key(api_key, expires_at=min(end, api_key.expires_at or end))
+    return issued
+
+
+def change_key(api_key: ApiKey, name: str | None = None, **settings: Unpack[KeySettings]) -> None:
+    """Saves the settings given. They hold within a second in every process."""
+    if name is not None:
+        api_key.name = name
+    for field, value in settings.items():
+        setattr(api_key, field, value)
+    # Other processes learn of it by `updated_at`.
+    api_key.save(update_fields=[*settings, "name", "updated_at"])
+    transaction.on_commit(partial(_known_keys.forget, api_key.digest))
 
 
 def revoke_key(api_key: ApiKey) -> None:

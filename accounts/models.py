@@ -7,8 +7,9 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils import timezone
 
-from accounts.validators import validate_webhook_url
+from accounts.validators import validate_names, validate_webhook_url
 
 
 class UserManager(BaseUserManager["User"]):
@@ -60,6 +61,13 @@ class User(AbstractUser):
 class ApiKey(models.Model):
     """What a program authenticates with. The secret is shown once, when it is issued; here is only its SHA-256."""
 
+    class Period(models.TextChoices):
+        """Days, weeks from Monday and months of the calendar, in UTC."""
+
+        DAY = "day"
+        WEEK = "week"
+        MONTH = "month"
+
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100, blank=True)
     prefix = models.CharField(max_length=12, editable=False, help_text="the first characters, to recognise a key by")
@@ -81,6 +89,31 @@ class ApiKey(models.Model):
         validators=[validate_webhook_url],
         help_text="where the end of a video is told, if its request names no other address",
     )
+    credit_limit = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="millicredits that it may spend in a period; empty: whatever the balance has",
+    )
+    credit_period = models.CharField(max_length=5, choices=Period, blank=True)
+    allowed_models = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[validate_names],
+        help_text="ids and types of models that it may ask for; empty: all",
+    )
+    origin = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="where it was made by rolling: the first key of its line, with which it shares what is spent",
+    )
+    form_token = models.CharField(
+        max_length=64, null=True, blank=True, editable=False, help_text="of the form that made it, which makes one key"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True, db_index=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -94,12 +127,33 @@ class ApiKey(models.Model):
             models.CheckConstraint(name="requests_per_minute_is_positive", condition=~Q(requests_per_minute=0)),
             models.CheckConstraint(name="concurrent_requests_is_positive", condition=~Q(concurrent_requests=0)),
             models.CheckConstraint(name="concurrent_videos_is_positive", condition=~Q(concurrent_videos=0)),
+            models.CheckConstraint(
+                name="credit_limit_has_a_period",
+                condition=Q(credit_limit__isnull=True, credit_period="")
+                | Q(credit_limit__gt=0, credit_period__in=("day", "week", "month")),
+                violation_error_message="A limit of credits goes with its period; without one, leave both empty.",
+            ),
+            models.UniqueConstraint(fields=("user", "form_token"), name="one_key_for_each_form"),
         )
 
     def __str__(self) -> str:
         return f"{self.masked} {self.name}".strip()
 
+    def clean(self) -> None:
+        # A form's empty field is None.
+        self.allowed_models = self.allowed_models or []
+
     @property
     def masked(self) -> str:
         """The key as it may be shown: `ark-abcd…wxyz`."""
         return f"{self.prefix}…{self.last_four}"
+
+    @property
+    def line_id(self) -> int:
+        """The id of the first key of its line; its own where it was not made by rolling."""
+        return self.origin_id or self.pk
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it opens the door now, as far as the key itself goes."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())

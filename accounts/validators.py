@@ -1,8 +1,10 @@
 """What Django's own validators do not know."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
 _is_https = URLValidator(schemes=["https"], message="Enter an address that starts with https://.")
@@ -21,3 +23,9 @@ def validate_webhook_url(value: str) -> None:
         authority = ""
     if authority not in settings.FETCH_ALLOWED_PRIVATE_HOSTS:
         _is_https(value)
+
+
+def validate_names(value: Any) -> None:
+    """Raises `ValidationError` where `value` is no list of texts."""
+    if not (isinstance(value, list) and all(isinstance(name, str) and name for name in value)):
+        raise ValidationError('Enter a list of names, such as ["image", "gpt-5.4-mini"].')

@@ -16,6 +16,7 @@ from api.body import FORM, JSON, PICTURES_FORM, BodyKind, check_size, find_kind,
 from api.cookies import read_session_id
 from api.errors import error_answer, error_event, to_openai
 from api.headers import EVERYWHERE, FOR_BROWSERS, call_headers, identity_headers, limit_headers, preflight_headers
+from api.origins import is_from_page
 from api.sse import DONE, EventStream
 from gateway.call import Call, new_request_id
 from gateway.errors import InvalidJSON
@@ -163,6 +164,7 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
             request_id=exchange.request_id,
             max_credits=parse_max_credits(exchange.header(b"x-arkroute-max-credits")),
             cookie_session_id=read_session_id(exchange.header(b"cookie")),
+            from_page=is_from_page(exchange.header(b"origin"), exchange.header(b"host")),
         )
         await exchange.read_body(find_kind(exchange.header(b"content-type"), route.takes))
         await serve_unless_client_leaves(exchange, route.serve, call)

@@ -1,4 +1,8 @@
-"""Which pages may open a websocket: a browser opens one for any page, with no preflight."""
+"""What the `Origin` header says: which pages may open a websocket, and whether a page of ours made a call.
+
+A browser opens a websocket for any page, with no preflight. It names the page's origin there, and with every POST:
+https://fetch.spec.whatwg.org/#origin-header
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -33,6 +37,11 @@ def is_own(origin: str) -> bool:
     except ValueError:
         return False
     return bool(host) and validate_host(host, settings.ALLOWED_HOSTS)
+
+
+def is_from_page(origin: str | None, host: str | None) -> bool:
+    """Whether the `Origin` header names the host that was asked. Whoever likes can claim it: it opens no door."""
+    return origin is not None and host is not None and origin.partition("://")[2] == host
 
 
 async def refuse(scope: Any, receive: Any, send: Any) -> None:

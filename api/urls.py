@@ -4,10 +4,11 @@ Every path answers with and without `/v1`, and takes a slash at its end: except 
 are pages.
 """
 
-from django.urls import re_path
+from django.urls import path, re_path
 
 from api.views.account import Account
 from api.views.models import ModelDetail, ModelList
+from api.views.openapi import DescriptionJSON, DescriptionYAML
 from api.views.sessions import SessionDetail, SessionList
 from api.views.videos import (
     VideoCancel,
@@ -41,4 +42,6 @@ urlpatterns = [
         DeliveryResend.as_view(),
         name="webhook-resend",
     ),
+    path("openapi.json", DescriptionJSON.as_view(), name="openapi-json"),
+    path("openapi.yaml", DescriptionYAML.as_view(), name="openapi-yaml"),
 ]

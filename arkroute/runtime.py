@@ -15,6 +15,7 @@ from typing import ClassVar, NamedTuple
 from accounts.database import close_database_threads, run_in_database_thread
 from billing import group_commit, ledger
 from gateway import charge, events, jobs, limits, media, sessions
+from gateway.flows import gallery
 from gateway.pools import draining, health, reports
 from gateway.providers import http
 from gateway.routing.keys import follow_disabled_keys
@@ -59,6 +60,12 @@ CHORES = (
     Chore("sending webhooks", 1, sending.run, Part.JOBS),
     Chore("forgetting what was told of old videos", 3600, partial(run_in_database_thread, purge_expired), Part.JOBS),
     Chore("deleting media files past their days", 3600, partial(asyncio.to_thread, media.purge_expired), Part.JOBS),
+    Chore(
+        "forgetting pictures past their days",
+        3600,
+        partial(run_in_database_thread, gallery.forget_expired_pictures),
+        Part.JOBS,
+    ),
 )
 
 

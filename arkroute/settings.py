@@ -40,17 +40,24 @@ PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{PORT}" if DEBUG e
 
 INSTALLED_APPS = [
     "daphne",  # first, so that `manage.py runserver` serves ASGI
-    "django.contrib.admin",
+    "accounts.admin_config.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "channels",
+    "csp",
+    "django_htmx",
+    "lucide",
     "rest_framework",
     "adrf",
+    "drf_spectacular",
     "accounts",
     "billing",
     "gateway",
@@ -69,6 +76,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 
@@ -86,6 +96,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "dashboard.context.site",
             ],
         },
     },
@@ -146,7 +157,25 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# One address, which a new one replaces once it is verified. Changes to an account ask for the password, a code or a
+# passkey again, and are told by mail.
+ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="optional" if DEBUG else "mandatory")
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_SESSION_REMEMBER = True
+MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
+MFA_FORMS = {"add_webauthn": "accounts.forms.AddPasskeyForm"}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "ArkRoute"
+# Where every address in use is verified, one that is yet to be need not keep its owner from a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = DEBUG or ACCOUNT_EMAIL_VERIFICATION == "mandatory"
+# Passkeys need https, but for a machine of one's own.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+USERSESSIONS_TRACK_ACTIVITY = True
+# The admin is for staff with a second factor; on a machine of one's own it opens without.
+STAFF_NEED_SECOND_FACTOR = not DEBUG
 LOGIN_REDIRECT_URL = "/dashboard/"
 # Credits that every user is granted once.
 SIGNUP_CREDITS = 500
@@ -164,7 +193,14 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONAlways",
     "EXCEPTION_HANDLER": "api.errors.drf_exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "api.openapi.generator.OperationSchema",
     "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ArkRoute",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "api.openapi.generator.Generator",
 }
 
 # --- Providers -----------------------------------------------------------------------------------------------------
@@ -249,6 +285,21 @@ if PUBLIC_URL.startswith("https://"):
     CSRF_COOKIE_SECURE = True
     CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
+# Nothing inline, nothing from elsewhere; pages show results of ours, and pictures that they hold themselves.
+_WEBSOCKETS = PUBLIC_URL.replace("http", "ws", 1) or "wss:"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:", "blob:", *([PUBLIC_URL] if PUBLIC_URL else [])],
+        "media-src": ["'self'", "blob:", *([PUBLIC_URL] if PUBLIC_URL else [])],
+        "connect-src": ["'self'", _WEBSOCKETS],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains, and

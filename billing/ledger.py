@@ -46,6 +46,7 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailable",
     "NewRow",
+    "Unsaved",
     "adjust",
     "apply_now",
     "balance",

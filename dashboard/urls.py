@@ -1,13 +1,36 @@
-from django.urls import path
+from django.urls import path, re_path
 
-from dashboard import views
+from dashboard import gallery, home, keys, landing, requests, settings, usage, views
+from dashboard.catalogue import views as catalogue
+from dashboard.documentation import views as documentation
 from dashboard.explorer import explorer
 
 urlpatterns = [
-    path("", views.index, name="index"),
-    path("dashboard/", views.dashboard, name="dashboard"),
+    path("settings/", settings.overview, name="settings"),
+    path("settings/export/", settings.export, name="export_data"),
+    path("settings/delete/", settings.deletion, name="delete_account"),
+    path("", landing.landing, name="index"),
+    path("models/", catalogue.catalogue, name="catalogue"),
+    path("models/<path:name>/", catalogue.model, name="model"),
+    path("dashboard/", home.dashboard, name="dashboard"),
+    path("dashboard/checklist/dismiss/", home.dismiss_checklist, name="dismiss_checklist"),
+    path("usage/", usage.usage, name="usage"),
+    path("usage/usage.csv", usage.usage_csv, name="usage_csv"),
+    path("usage/requests/", requests.requests, name="requests"),
+    path("usage/requests.csv", requests.requests_csv, name="requests_csv"),
+    path("usage/requests/<str:receipt_id>/", requests.receipt, name="receipt"),
+    path("gallery/", gallery.gallery, name="gallery"),
+    path("gallery/<str:piece_id>/delete/", gallery.delete, name="delete_piece"),
     path("explorer/", explorer, name="explorer"),
+    re_path(r"^docs/?$", documentation.first_page, name="documentation"),
+    re_path(r"^docs/(?P<name>[a-z-]+)/?$", documentation.page, name="documentation_page"),
+    re_path(r"^docs/(?P<name>[a-z-]+)\.md$", documentation.page_markdown, name="documentation_markdown"),
+    path("llms.txt", documentation.llms, name="llms"),
+    path("llms-full.txt", documentation.llms_full, name="llms_full"),
     path("billing/", views.billing, name="billing"),
-    path("keys/", views.keys, name="keys"),
-    path("keys/<int:key_id>/revoke/", views.revoke, name="revoke_key"),
+    path("keys/", keys.keys, name="keys"),
+    path("keys/new/", keys.create, name="create_key"),
+    path("keys/<int:key_id>/edit/", keys.edit, name="edit_key"),
+    path("keys/<int:key_id>/roll/", keys.roll, name="roll_key"),
+    path("keys/<int:key_id>/revoke/", keys.revoke, name="revoke_key"),
 ]

@@ -73,6 +73,7 @@ class Call(Struct):
     capped_tokens: int | None = None
     ignored_params: list[str] = field(default_factory=list)
     model: str = ""
+    from_page: bool = False  # of ours, such as the explorer
     cookie_session_id: str = ""  # that the client's cookie names
     named_session_id: str = ""  # that the client made itself, as `ark_stateful`
     new_session_id: str = ""  # of the session to begin where there is none to go on with

@@ -11,6 +11,7 @@ if its process lives to resolve it; else it lapses, and the sweeper releases it.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,7 @@ from billing.amounts import credits_text
 from billing.models import Hold
 from gateway.call import Call
 from gateway.errors import DatabaseUnavailable, GatewayError, InsufficientCredits, MaxCreditsExceeded, ProviderError
+from gateway.limits import spending
 from gateway.models import Receipt
 from gateway.pricing import Quote, price
 from gateway.types import Usage
@@ -36,17 +38,20 @@ _open_charges: "set[Charge]" = set()
 def charging(call: Call, quote: Quote) -> "Charge":
     """A block that is paid by `call`'s caller, at most `quote.ceiling`.
 
-    Entering it raises `InsufficientCredits` where the balance does not cover `quote.base`, `MaxCreditsExceeded` where
-    the client set a lower limit, `DatabaseUnavailable` where nothing can be held now.
+    Entering it raises `InsufficientCredits` where the balance does not cover `quote.base`, `KeyCreditsSpent` where the
+    key's own limit does not, `MaxCreditsExceeded` where the client set a lower one, `DatabaseUnavailable` where nothing
+    can be held now.
     """
     return Charge(call, quote)
 
 
 async def check_balance(call: Call, least: int) -> None:
-    """Raises `InsufficientCredits` where the caller's balance does not cover `least` millicredits.
+    """Raises `InsufficientCredits` where the caller's balance, or the key's own limit, does not cover `least`.
 
-    For work that comes before the hold and is not free: nothing is held.
+    For work that comes before the hold and is not free: nothing is held. `least` is in millicredits.
     """
+    if call.caller.credit_limit:
+        await spending.check_left(call, least)
     try:
         available = (await ledger.balance(call.caller.user_id)).available
     except ledger.AccountMissing:
@@ -73,7 +78,7 @@ def insufficient(needed: int, available: int) -> InsufficientCredits:
 
 
 class Charge:
-    """A hold on its way to a receipt. `held` is in millicredits: the quote's ceiling, or all that the balance has."""
+    """A hold on its way to a receipt. `held` is what quote, balance and key allow, in millicredits."""
 
     def __init__(self, call: Call, quote: Quote) -> None:
         self.call = call
@@ -81,14 +86,26 @@ class Charge:
         self.held = 0
         self.is_left_over = False  # its capture did not reach the ledger, or nobody knows whether it did
         self._settlement: tuple[int, int, ledger.NewRow] | None = None
+        self._also: Sequence[ledger.Unsaved] = ()
+        self._reservation: spending.Reservation | None = None
 
     async def __aenter__(self) -> Self:
+        check_limit(self.call, self.quote)
+        if self.call.caller.credit_limit:
+            self._reservation = await spending.reserve(self.call, self.quote.base, self.quote.ceiling)
+        try:
+            self.held = await self._hold(self._reservation.amount if self._reservation else self.quote.ceiling)
+        except BaseException:
+            self._settle_reservation(0)
+            raise
+        _open_charges.add(self)
+        return self
+
+    async def _hold(self, most: int) -> int:
         call, quote = self.call, self.quote
-        check_limit(call, quote)
-        account = call.caller.user_id
         try:
             hold = await ledger.hold(
-                account, quote.ceiling, call.request_id, at_least=quote.base, deadline=_lease_end()
+                call.caller.user_id, most, call.request_id, at_least=quote.base, deadline=_lease_end()
             )
         except ledger.InsufficientCredits as error:
             raise insufficient(error.needed, error.available) from None
@@ -97,12 +114,16 @@ class Charge:
             raise insufficient(quote.base, 0) from None
         except ledger.LedgerUnavailable as error:
             raise DatabaseUnavailable("The ledger cannot be reached. Nothing was charged; try again.") from error
-        self.held = hold.amount
-        _open_charges.add(self)
-        return self
+        return hold.amount
 
-    async def capture(self, usage: Usage, *, cut_by: BaseException | None = None) -> int:
-        """Charges what `usage` costs, and writes the receipt. Returns the millicredits charged.
+    def _settle_reservation(self, spent: int) -> None:
+        if self._reservation is not None:
+            self._reservation.settle(spent)
+
+    async def capture(
+        self, usage: Usage, *, cut_by: BaseException | None = None, also: Sequence[ledger.Unsaved] = ()
+    ) -> int:
+        """Charges what `usage` costs, and writes the receipt, and `also` other rows. Returns the millicredits charged.
 
         What a call cost beyond its hold (token prices only) is charged as an overrun. A hold that lapsed in the
         meantime stays released: nothing is charged, and the receipt says so. Where the ledger cannot be reached now,
@@ -122,6 +143,7 @@ class Charge:
             error_code=_code_of(cut_by) if is_partial else "",
         )
         self._settlement = (captured, cost - captured, receipt)
+        self._also = also
         self.call.charged = cost
         try:
             await self.settle()
@@ -138,18 +160,21 @@ class Charge:
         call = self.call
         try:
             try:
-                await ledger.capture(call.request_id, call.caller.user_id, captured, overrun=overrun, also=(receipt,))
+                await ledger.capture(
+                    call.request_id, call.caller.user_id, captured, overrun=overrun, also=(receipt, *self._also)
+                )
             except ledger.HoldClosed as closed:
                 if closed.state == Hold.State.RELEASED:
                     call.charged = 0
                     late = {"outcome": Receipt.Outcome.LATE.value, "captured": 0, "overrun": 0}
-                    await ledger.record((ledger.NewRow(Receipt, receipt.values | late),))
+                    await ledger.record((ledger.NewRow(Receipt, receipt.values | late), *self._also))
         except ledger.LedgerUnavailable:
             if not self.is_left_over:
                 logger.error("%s: the ledger is away, its capture is tried again", call.request_id)
             self.is_left_over = True
         else:
             _open_charges.discard(self)
+            self._settle_reservation(call.charged or 0)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -159,6 +184,7 @@ class Charge:
         _open_charges.discard(self)
         receipt = self._receipt(Receipt.Outcome.FAILED, Usage(reported=False), error_code=_code_of(error))
         self.call.charged = 0
+        self._settle_reservation(0)
         try:
             await ledger.release(self.call.request_id, self.call.caller.user_id, also=(receipt,))
         except ledger.HoldClosed:
@@ -180,6 +206,7 @@ class Charge:
             "model": self.quote.model.id,
             "served_by": call.served_by,
             "stand_in": call.stand_in,
+            "from_page": call.from_page,
             "outcome": outcome.value,
             "error_code": error_code,
             "quote": self.held,

@@ -21,7 +21,9 @@
     │   └── ContentPolicyViolation    a provider's refusal
     ├── PaymentError
     │   ├── InsufficientCredits
+    │   │   └── KeyCreditsSpent       the key's own limit, whatever the balance
     │   └── MaxCreditsExceeded
+    ├── KeyNotAllowed                 the key is not for this model
     ├── LimitError
     │   ├── RateLimitExceeded
     │   └── ConcurrencyExceeded
@@ -147,8 +149,16 @@ class InsufficientCredits(PaymentError):
     code = "insufficient_credits"
 
 
+class KeyCreditsSpent(InsufficientCredits):
+    pass
+
+
 class MaxCreditsExceeded(PaymentError):
     code = "max_credits_exceeded"
+
+
+class KeyNotAllowed(GatewayError):
+    code = "key_not_allowed"
 
 
 class LimitError(GatewayError):

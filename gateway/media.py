@@ -156,7 +156,7 @@ async def open_stored(name: str, seconds_left: int = 0) -> StoredMedia:
         size = await asyncio.to_thread(_size_of, file)
     except FileNotFoundError:
         raise MediaGone from None
-    return StoredMedia(name=name, mime=_mime_of(name), size=size, seconds_left=seconds_left, file=file)
+    return StoredMedia(name=name, mime=mime_of(name), size=size, seconds_left=seconds_left, file=file)
 
 
 def purge_expired() -> int:
@@ -200,7 +200,8 @@ def _extension_of(mime: str) -> str:
     return extension
 
 
-def _mime_of(name: str) -> str:
+def mime_of(name: str) -> str:
+    """The media type of a stored file, as its name tells it."""
     return MIMES.get(name.rpartition(".")[2], "application/octet-stream")
 
 

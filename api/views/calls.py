@@ -8,6 +8,7 @@ from api.admit import admit
 from api.body import parse_max_credits
 from api.cookies import read_session_id
 from api.middleware import ApiRequest
+from api.origins import is_from_page
 from gateway.call import Call
 
 
@@ -23,6 +24,7 @@ async def begin_call(request: Request, endpoint: str, *, read: bool = False) -> 
         endpoint=endpoint,
         request_id=http.request_id,
         cookie_session_id=read_session_id(request.headers.get("cookie")),
+        from_page=is_from_page(request.headers.get("origin"), request.headers.get("host")),
     )
     if not read:
         http.call = call

@@ -1,4 +1,4 @@
-"""`docs/compatibility.md`: what open-weight models take of OpenAI's parameters, as the catalogue says it.
+"""`docs/site/compatibility.md`: what open-weight models take of OpenAI's parameters, as the catalogue says it.
 
 `manage.py write_compatibility` writes the file, and a test fails where it and the catalogue differ.
 """
@@ -24,14 +24,16 @@ POOL = "a pool's model"
 YES, NO, IGNORED = "yes", "**no**", "ignored"
 
 INTRODUCTION = """\
-# Compatibility with OpenAI's API
-
-*Written from the catalogue by `manage.py write_compatibility`.*
-
+---
+title: OpenAI compatibility
+description: What is as at OpenAI, what differs, and what open-weight models take of each endpoint's parameters.
+section: Guides
+order: 250
+---
 Point any OpenAI client at our base URL. `/chat/completions`, `/embeddings` and `/audio/transcriptions` take what
 OpenAI's take, and so does `/responses`, of which nothing is kept for another request. The tables tell where open-weight
 models differ: those of the engine, which run on this machine, and those of a pool, your own servers
-([own-models.md](own-models.md)).
+([models of your own](own-models.md)).
 
 To a vendor's model parameters are passed on as they came, but for these:
 
@@ -82,7 +84,7 @@ EXTENSIONS = """\
 - `ark_stateful` in the body of `/chat/completions`: `true`, or a UUID that the client makes. The gateway keeps the
   conversation, and the client sends only what is new. On a vendor's model it is a 422.
 - The cookie `ark_session_id` of an answer, sent back, brings the next request to the replica that holds the model's
-  state; `x-arkroute-session-state` says `new`, `hit`, `moved` or `expired`. See [own-models.md](own-models.md).
+  state; `x-arkroute-session-state` says `new`, `hit`, `moved` or `expired`. See [sessions](sessions.md).
 - `/embeddings` and `/audio/transcriptions` have no parameters of ours.
 - Answers carry `x-request-id`, `x-arkroute-credits`, `x-arkroute-model` (who served), `x-arkroute-overhead-ms`, and
   where they apply `x-arkroute-stand-in`, `x-arkroute-capped-tokens`, `x-arkroute-ignored-params`. The last chunk of a

@@ -8,12 +8,12 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.call import Call
-from gateway.catalog import get_model
 from gateway.catalog.schema import ChatSpec
 from gateway.charge import Charge, charging
 from gateway.errors import InvalidValue, ProviderError, ProviderFault
 from gateway.flows.delivery import Delivery
 from gateway.flows.dialect import Delivered, Dialect
+from gateway.limits.allowed import find_model
 from gateway.pricing import affordable_output, quote
 from gateway.providers.base import ChatProvider, Deployment
 from gateway.providers.registry import get_provider
@@ -35,7 +35,7 @@ async def complete(call: Call, request: ChatRequest, dialect: Dialect | None = N
     Raises a `GatewayError`; then nothing was charged.
     """
     dialect = dialect or ChatDialect(request)
-    model = get_model(request.model)
+    model = find_model(call, request.model)
     spec = _chat_spec(model.chat, request)
     call.model = request.model
     deployments = dialect.choose(call, await find_deployments(model, request))
@@ -57,7 +57,7 @@ async def stream(call: Call, request: ChatRequest, dialect: Dialect | None = Non
     `LINGER_SECONDS`, else for what had come until then.
     """
     dialect = dialect or ChatDialect(request)
-    model = get_model(request.model)
+    model = find_model(call, request.model)
     spec = _chat_spec(model.chat, request)
     call.model = request.model
     deployments = dialect.choose(call, await find_deployments(model, request))

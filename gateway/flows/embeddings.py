@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 from gateway.call import Call
-from gateway.catalog import get_model
 from gateway.catalog.schema import EmbeddingSpec
 from gateway.charge import charging
 from gateway.errors import InvalidValue, ProviderError, ProviderFault
+from gateway.limits.allowed import find_model
 from gateway.pricing import quote
 from gateway.providers.base import EmbeddingProvider
 from gateway.providers.registry import get_provider
@@ -23,7 +23,7 @@ BATCH = 64
 
 async def embed(call: Call, request: EmbeddingRequest) -> dict[str, Any]:
     """OpenAI's list of embeddings, as floats or as base64 of little-endian float32."""
-    model = get_model(request.model)
+    model = find_model(call, request.model)
     spec = model.embedding
     if spec is None:
         raise InvalidValue(

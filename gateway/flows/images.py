@@ -10,13 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.call import Call
-from gateway.catalog import get_model
 from gateway.catalog.schema import Model
 from gateway.charge import charging, check_balance
 from gateway.errors import Overloaded, ProviderError
 from gateway.flows import image_events
 from gateway.flows.image_events import token_counts
-from gateway.flows.results import Result, take_results
+from gateway.flows.results import Result, rows_of, take_results
+from gateway.limits.allowed import find_model
 from gateway.media import signed_url
 from gateway.pricing import quote
 from gateway.providers.base import Deployment, ImageProvider, ImageStreamProvider
@@ -48,7 +48,7 @@ async def generate(call: Call, asked: AskedImage) -> dict[str, Any]:
         made = await execute(call, deployments, lambda deployment: _paid(call, deployment, _make(deployment, job)))
         results = await take_results(call, made.answer.pictures, inline=job.request.b64)
         usage = replace(made.answer.usage, images=len(results))
-        await charge.capture(usage)
+        await charge.capture(usage, also=rows_of(call, results))
     data = [_render(result, made.request) for result in results]
     rendered: dict[str, Any] = {
         "created": int(time()),
@@ -118,7 +118,7 @@ async def _read(call: Call, asked: AskedImage) -> _Job:
 
     The hold needs to know them, and fetching is work: not for those who could not pay for what is asked without them.
     """
-    model = get_model(asked.fields.model)
+    model = find_model(call, asked.fields.model)
     request = fit_image(asked, model)
     call.model = asked.fields.model
     if asked.names_addresses:

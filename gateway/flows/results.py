@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from time import perf_counter
+from datetime import UTC, datetime
+from secrets import token_hex
+from time import perf_counter, time
 from typing import TypeVar
 
 from msgspec import Struct
@@ -11,6 +13,7 @@ from gateway.call import Call
 from gateway.errors import ProviderError, ProviderFault
 from gateway.fetch import AddressRefused, ChosenBy, FetchError, fetch, stream
 from gateway.media import EXTENSIONS, store, store_sniffed
+from gateway.models import StoredPicture
 from gateway.requests.pictures import sniff_picture
 from gateway.routing.execute import explain, note_failure
 from gateway.together import together
@@ -54,6 +57,23 @@ async def take_results(call: Call, pictures: list[Picture], *, inline: bool) -> 
             "%s: %d of %d results of %s are lost", call.request_id, len(failures), len(taken), call.served_by
         )
     return results
+
+
+def rows_of(call: Call, results: list[Result]) -> list[StoredPicture]:
+    """What is written with the receipt, so that their owner finds the stored ones again."""
+    now = datetime.now(UTC)
+    return [
+        StoredPicture(
+            id=f"image_{int(time() * 1000):012x}{token_hex(16)}",
+            account_id=call.caller.user_id,
+            request_id=call.request_id,
+            name=result.name,
+            mime=result.mime,
+            created_at=now,
+        )
+        for result in results
+        if result.name
+    ]
 
 
 async def _try(picture: Picture, inline: bool) -> Result | ProviderError:

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from billing.amounts import credits_number
 from gateway.audio import probe
 from gateway.call import Call
-from gateway.catalog import get_model
 from gateway.catalog.schema import Model
 from gateway.charge import charging, check_balance
 from gateway.errors import InvalidValue, ProviderError
+from gateway.limits.allowed import find_model
 from gateway.pricing import quote_transcription
 from gateway.providers.base import Deployment, TranscriptionProvider
 from gateway.providers.registry import get_provider
@@ -159,7 +159,7 @@ async def _measure(call: Call, asked: AskedTranscription) -> tuple[Model, Transc
 
     The hold needs the length, and measuring takes a while: not for those who could not pay for the shortest recording.
     """
-    model = get_model(asked.model)
+    model = find_model(call, asked.model)
     spec = model.transcription
     if spec is None:
         raise InvalidValue(

@@ -16,11 +16,12 @@ from billing import ledger
 from billing.models import CreditAccount
 from gateway import jobs
 from gateway.call import Call
-from gateway.catalog import get_model
 from gateway.catalog.schema import Model
 from gateway.charge import check_balance, check_limit, insufficient
-from gateway.errors import ConcurrencyExceeded, NotCancellable, Overloaded, TaskNotFound, TaskNotReady
+from gateway.errors import ConcurrencyExceeded, KeyCreditsSpent, NotCancellable, Overloaded, TaskNotFound, TaskNotReady
 from gateway.jobs.looking import try_to_cancel
+from gateway.limits import spending
+from gateway.limits.allowed import find_model
 from gateway.media import MediaGone, StoredMedia, open_stored
 from gateway.models import VideoTask
 from gateway.pricing import quote_video
@@ -52,7 +53,7 @@ async def create(call: Call, asked: AskedVideo) -> VideoTask:
 
     Raises a `GatewayError`; then there is no task, and nothing is held.
     """
-    model = get_model(asked.model)
+    model = find_model(call, asked.model)
     call.model = asked.model
     request = fit_video(asked, model, reference=new_task_id())
     quote = quote_video(model, request.seconds, request.resolution, request.audio)
@@ -70,6 +71,7 @@ async def create(call: Call, asked: AskedVideo) -> VideoTask:
         account_id=call.caller.user_id,
         api_key_id=call.caller.key_id,
         endpoint=call.endpoint,
+        from_page=call.from_page,
         model=asked.model,
         model_id=model.id,
         seconds=request.seconds,
@@ -85,8 +87,8 @@ async def create(call: Call, asked: AskedVideo) -> VideoTask:
         created_at=now,
     )
     try:
-        await run_in_database_thread(_write, task, call.caller.concurrent_videos)
-    except (ledger.LedgerError, ConcurrencyExceeded) as error:
+        await _write_within_limit(call, task)
+    except (ledger.LedgerError, ConcurrencyExceeded, KeyCreditsSpent) as error:
         await asyncio.to_thread(discard, [frame["name"] for frame in frames.values()])
         if isinstance(error, ledger.InsufficientCredits):
             raise insufficient(error.needed, error.available) from None
@@ -203,6 +205,21 @@ def _deadline_seconds(model: Model) -> float:
     assert model.video is not None, "fit_video takes video models only"
     seconds: float = settings.VIDEO_DEADLINE_SECONDS or model.video.deadline_seconds
     return seconds
+
+
+async def _write_within_limit(call: Call, task: VideoTask) -> None:
+    """Like `_write`; raises `KeyCreditsSpent` where the key has a limit of credits and the task would exceed it."""
+    caller = call.caller
+    if not caller.credit_limit:
+        await run_in_database_thread(_write, task, caller.concurrent_videos)
+        return
+    reservation = await spending.reserve(call, task.cost, task.cost, afresh=True)
+    spent = 0
+    try:
+        await run_in_database_thread(_write, task, caller.concurrent_videos)
+        spent = task.cost
+    finally:
+        reservation.settle(spent)
 
 
 def _write(task: VideoTask, most: int) -> None:

@@ -1,5 +1,8 @@
 """What one key may ask for: so many requests a minute, so many at the same time.
 
+Which models it may ask for is in `allowed`, how many credits it may spend in `spending`: these hold for priced calls
+alone, and know which one. What follows is about every request.
+
 One process keeps count in memory. With `REDIS_URL` there is one count for all processes; while Redis is away, each
 process admits a small share by itself.
 

@@ -3,6 +3,7 @@
 Belongs here: data, constraints and small truths about a row. Does not: what is done with it.
 """
 
+from gateway.models.pictures import StoredPicture
 from gateway.models.providers import DisabledKey, PoolReplica, ReplicaReport
 from gateway.models.receipts import Receipt
 from gateway.models.videos import TaskEvent, VideoTask
@@ -13,6 +14,7 @@ __all__ = [
     "PoolReplica",
     "Receipt",
     "ReplicaReport",
+    "StoredPicture",
     "TaskEvent",
     "VideoTask",
     "WebhookDelivery",

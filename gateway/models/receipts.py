@@ -27,6 +27,9 @@ class Receipt(models.Model):
     model = models.CharField(max_length=100, help_text="the id in the catalogue")
     served_by = models.CharField(max_length=200, blank=True, help_text="provider/model that answered")
     stand_in = models.BooleanField(default=False)
+    from_page = models.BooleanField(
+        default=False, db_default=False, help_text="a page of ours called, as the explorer does, and no program"
+    )
     outcome = models.CharField(max_length=10, choices=Outcome)
     error_code = models.CharField(max_length=60, blank=True)
     quote = models.BigIntegerField(help_text="millicredits held")

@@ -38,6 +38,7 @@ class VideoTask(models.Model):
     )
     api_key_id = models.BigIntegerField(help_text="kept when the key is gone")
     endpoint = models.CharField(max_length=60)
+    from_page = models.BooleanField(default=False, db_default=False, help_text="a page of ours asked for it")
 
     # What was asked for.
     model = models.CharField(max_length=100, help_text="the name asked for")

@@ -54,6 +54,7 @@ def _receipt(task: VideoTask, outcome: Receipt.Outcome, now: datetime, *, captur
         "model": task.model_id,
         "served_by": task.served_by,
         "stand_in": task.stand_in,
+        "from_page": task.from_page,
         "outcome": outcome.value,
         "error_code": task.error_code,
         "quote": task.cost,

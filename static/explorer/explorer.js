@@ -161,7 +161,7 @@ async function resume() {
   if (!taskId || isFollowing()) return;
   if (!key.value) {
     parts.empty.hidden = false;
-    parts.empty.textContent = "Give your API key to see the video that this page's address names.";
+    parts.emptyText.textContent = "Give your API key to see the video that this page's address names.";
     return;
   }
   hideProblem(parts.problem);

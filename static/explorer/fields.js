@@ -91,10 +91,11 @@ function text(id, schema, required) {
 
 /** A file from this device, sent along in base64, or the address of a picture. */
 function picture(id, schema, required) {
-  const control = make("input", { id, type: "file", accept: schema.contentMediaType });
-  const address = make("input", { id: `${id}-address`, type: "url", placeholder: "https://…" });
+  const control = make("input", { id, type: "file", class: "input", accept: schema.contentMediaType });
+  const address = make("input", { id: `${id}-address`, type: "url", class: "input", placeholder: "https://…" });
   const preview = make("img", { alt: "The chosen picture", hidden: true });
-  const clear = make("button", { type: "button", class: "quiet", hidden: true }, "Remove the picture");
+  const look = { class: "btn", "data-variant": "outline", "data-size": "sm" };
+  const clear = make("button", { type: "button", ...look, hidden: true }, "Remove the picture");
   let data;
 
   const show = (value) => {

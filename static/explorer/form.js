@@ -71,12 +71,16 @@ export function goTo(control) {
 }
 
 function layOut({ control, body }, property, required) {
-  const help = make("p", { id: `${control.id}-help`, class: "helptext" }, property.description ?? "");
+  const help = make("p", { id: `${control.id}-help` }, property.description ?? "");
   const error = make("p", { id: `${control.id}-error`, class: "error", hidden: true });
   control.setAttribute("aria-describedby", `${help.id} ${error.id}`);
   control.addEventListener("input", () => mark(control, ""));
   const label = make("label", { for: control.id }, property.title ?? control.id);
   if (!required && property.default === undefined) label.append(make("span", { class: "optional" }, " optional"));
-  const kind = control.matches("select, [type=checkbox], [type=number]") ? "field short" : "field";
+  if (control.matches("[type=checkbox]")) {
+    const words = make("section", {}, label, help, error);
+    return make("div", { class: "field", "data-orientation": "horizontal" }, body, words);
+  }
+  const kind = control.matches("select, [type=number]") ? "field short" : "field";
   return make("div", { class: kind }, label, body, help, error);
 }

@@ -33,12 +33,16 @@ export function showProblem(root, error, cost) {
   const rows = Object.entries(facts).filter(([, value]) => value);
   root.replaceChildren(
     make("h3", {}, TITLES[error.status] ?? "That did not work"),
-    make("p", {}, `${error.message}${wait} ${cost}`),
-    ...(next ? [make("p", {}, make("a", { href: next[1] }, next[0]))] : []),
     make(
-      "dl",
-      { class: "facts" },
-      ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, make("code", {}, String(value)))]),
+      "section",
+      {},
+      make("p", {}, `${error.message}${wait} ${cost}`),
+      next ? make("p", {}, make("a", { href: next[1] }, next[0])) : null,
+      make(
+        "dl",
+        { class: "facts" },
+        ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, make("code", {}, String(value)))]),
+      ),
     ),
   );
   root.hidden = false;

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from accounts.keys import find_key, looks_valid
 from accounts.models import ApiKey, User
 from billing.models import CreditAccount, LedgerEntry
+from gateway.catalog import get_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,6 +56,14 @@ def test_the_key_carries_its_own_rate():
     assert async_to_sync(find_key)(out.strip()).requests_per_minute == 12
 
 
+def test_the_key_carries_its_own_limits():
+    limits = ("--credit-limit", "2.5", "--credit-period", "week", "--model", "video", "--model", "codex-auto-review")
+    out, _ = issue_key("--email", "alice@example.com", *limits)
+    caller = async_to_sync(find_key)(out.strip())
+    assert (caller.credit_limit, caller.credit_period) == (2500, "week")
+    assert caller.allowed_models == {"video", get_model("codex-auto-review").id}
+
+
 def test_the_new_user_chooses_a_password_by_mail(client, mailoutbox, settings):
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     issue_key("--email", "alice@example.com")
@@ -69,6 +78,8 @@ def test_the_new_user_chooses_a_password_by_mail(client, mailoutbox, settings):
         (["--email", "alice@example.com", "--credits", "-1"], "zero or more"),
         (["--email", "alice@example.com", "--credits", "many"], "invalid int value"),
         (["--email", "alice@example.com", "--rpm", "0"], "at least one"),
+        (["--email", "alice@example.com", "--credit-limit", "nan"], "at least 0.001"),
+        (["--email", "alice@example.com", "--model", "gpt-99"], "There is no model `gpt-99`"),
         ([], "--email"),
     ],
 )

@@ -68,7 +68,7 @@ def test_where_addresses_must_be_verified_the_mailed_link_does_it(client, mandat
     assert credits_of("alice@example.com") == 0
     [message] = mail.outbox
     assert message.to == ["alice@example.com"]
-    assert message.subject == "ArkRoute: Please Confirm Your Email Address"
+    assert message.subject == "ArkRoute: Verify your address"
     link = link_in(message)
     assert link.startswith("https://ark.example/accounts/confirm-email/")
 
@@ -142,6 +142,45 @@ def test_password_reset_does_not_tell_who_has_an_account(client, alice):
     assert [message.to for message in mail.outbox] == [["alice@example.com"], ["bob@example.com"]]
 
 
+def test_mails_lead_to_this_site_whatever_host_was_named(client, mandatory, alice, settings):
+    settings.PUBLIC_URL = "https://ark.example"
+    client.post(
+        "/accounts/signup/", {"email": "alice@example.com", "password1": PASSWORD}, headers={"host": "evil.example"}
+    )
+    client.post("/accounts/password/reset/", {"email": "bob@example.com"}, headers={"host": "evil.example"})
+    links = [link for message in mail.outbox for link in re.findall(r"https?://\S+", message.body)]
+    assert "https://ark.example/accounts/password/reset/" in links
+    assert "https://ark.example/accounts/signup/" in links
+    assert all(link.startswith("https://ark.example") for link in links)
+
+
+def test_a_new_address_takes_the_place_of_the_old_when_it_is_verified(client, alice):
+    sign_in(client)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.post("/accounts/email/", {"email": "new@example.com", "action_add": ""})
+    alice.refresh_from_db()
+    assert alice.email == "alice@example.com"
+    message = next(message for message in mail.outbox if message.to == ["new@example.com"])
+    client.post(link_in(message).removeprefix("http://testserver"))
+    alice.refresh_from_db()
+    assert alice.email == "new@example.com"
+    assert [address.email for address in EmailAddress.objects.all()] == ["new@example.com"]
+    assert "is now new@example.com" in mail.outbox[-1].body
+
+
+def test_a_change_of_the_account_is_told_by_mail(client, alice):
+    sign_in(client)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.post(
+        "/accounts/password/change/",
+        {"oldpassword": PASSWORD, "password1": "a-new-long-secret", "password2": "a-new-long-secret"},
+        headers={"user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"},
+    )
+    [message] = mail.outbox
+    assert message.subject == "ArkRoute: Your password has changed"
+    assert "With: Chrome on Linux" in message.body
+
+
 def test_guessing_passwords_is_slowed_down(client, alice):
     for _ in range(5):
         assert sign_in(client, password="guess").status_code == 200
@@ -153,6 +192,18 @@ def test_guessing_passwords_is_slowed_down(client, alice):
 def test_a_flood_of_sign_ups_from_one_place_is_refused():
     answers = [sign_up(Client(), f"user{number}@example.com").status_code for number in range(21)]
     assert answers == [302] * 20 + [429]
+
+
+def test_an_error_belongs_to_its_field_and_password_managers_know_the_fields(client, alice):
+    page = sign_up(client, email="no address", password="short").content.decode()
+    for name, complete in (("email", "email"), ("password1", "new-password")):
+        [field] = re.findall(rf'<input[^>]*name="{name}"[^>]*>', page)
+        assert f'autocomplete="{complete}"' in field
+        assert 'aria-invalid="true"' in field
+        described_by = re.search(r'aria-describedby="([^"]+)"', field)[1].split()
+        assert f"id_{name}_error" in described_by
+        assert all(page.count(f'id="{id_}"') == 1 for id_ in described_by)
+    assert 'autocomplete="current-password"' in client.get("/accounts/login/").content.decode()
 
 
 def test_staff_sign_in_where_everybody_does(client):

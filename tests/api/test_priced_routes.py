@@ -359,3 +359,25 @@ def test_a_revoked_key_is_refused_within_a_second(http, alice, route, body) -> N
     revoke_key(issued.api_key)
     sleep(0.9)
     assert_error(send(http, route, body, headers=headers), 401, "invalid_api_key", "authentication_error")
+
+
+def test_a_key_asks_for_no_model_that_is_not_on_its_list(http, alice, route, body) -> None:
+    before = alice.money()
+    for allowed, status in ((["no-such-model"], 403), ([BODIES[route][2]], 403), ([body["model"]], 200)):
+        key = issue_key(alice.user, "listed", allowed_models=allowed).secret
+        response = send(http, route, body, headers={"authorization": f"Bearer {key}"})
+        if status == 403:
+            assert_error(response, 403, "key_not_allowed", "permission_error")
+            assert alice.money() == before
+        assert response.status_code == status, response.text
+
+
+def test_a_key_whose_limit_is_spent_is_402_before_anything_is_held(http, alice, route, body) -> None:
+    before = alice.money()
+    key = issue_key(alice.user, "limited", credit_limit=99, credit_period="day").secret
+    response = send(http, route, body, headers={"authorization": f"Bearer {key}"})
+    assert_error(response, 402, "insufficient_credits", "insufficient_quota")
+    assert response.headers["x-should-retry"] == "false"
+    assert "may spend 0.099 credits a day" in response.json()["error"]["message"]
+    assert alice.money() == before
+    assert not Hold.objects.exists()

@@ -1,70 +1,149 @@
-"""The dashboard: from a sign-up in the browser to a key that works."""
+"""The dashboard: first steps, the balance, and what was spent."""
 
 import re
+from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from accounts.models import ApiKey, User
-from billing.ledger import grant_signup_credits
+from accounts.keys import issue_key
+from accounts.models import User
+from billing.ledger import grant_signup_credits, open_account
+from billing.models import CreditAccount
+from tests.dashboard.receipts import make_failure, make_receipt
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def browser() -> Client:
+def alice() -> User:
     user = User.objects.create_user("alice@example.com")
     grant_signup_credits(user)
+    return user
+
+
+@pytest.fixture
+def browser(alice: User) -> Client:
     client = Client()
-    client.force_login(user)
+    client.force_login(alice)
     return client
 
 
+def page_of(browser: Client, path: str = "/dashboard/") -> str:
+    response = browser.get(path)
+    assert response.status_code == 200
+    return unescape(response.content.decode())
+
+
+def done(page: str) -> int:
+    """How many of the first steps are ticked."""
+    found = re.search(r"(\d) of 4", page)
+    assert found
+    return int(found[1])
+
+
+def with_balance(user: User, available: int) -> None:
+    CreditAccount.objects.filter(pk=user.pk).update(posted=available)
+
+
 def test_strangers_are_asked_to_sign_in() -> None:
-    for path in ("/dashboard/", "/keys/"):
-        response = Client().get(path)
-        assert response.status_code == 302
-        assert response["location"].startswith("/accounts/login/")
-    assert Client().get("/")["location"] == "/dashboard/"
-
-
-def test_the_balance_is_shown(browser) -> None:
-    assert "500 credits" in browser.get("/dashboard/").content.decode()
-
-
-def test_the_address_that_error_messages_name_leads_to_the_keys(browser) -> None:
-    assert browser.get("/keys/")["location"] == "/dashboard/"
+    for path in ("/dashboard/", "/billing/"):
+        assert Client().get(path)["location"].startswith("/accounts/login/")
 
 
 def test_billing_tells_the_balance_and_where_to_ask(browser) -> None:
-    page = browser.get("/billing/").content.decode()
+    page = page_of(browser, "/billing/")
     assert "500 credits" in page
     assert "Ask its operator" in page
 
 
-def test_a_new_key_is_shown_once(browser) -> None:
-    page = browser.post("/keys/", {"name": "my project"}).content.decode()
-    secret = re.search(r"ark-[0-9A-Za-z]{40}", page)[0]
-    assert page.count(secret) == 2  # the key, and in the call to copy
-    again = browser.get("/dashboard/").content.decode()
-    assert secret not in again
-    assert "my project" in again
-    assert f"…{secret[-4:]}" in again
+def test_the_first_steps_tick_themselves(browser, alice) -> None:
+    assert done(page_of(browser)) == 1, "credits are there from the start"
+    issue_key(alice, "first")
+    assert done(page_of(browser)) == 2
+    make_failure(alice, from_page=True)
+    assert done(page_of(browser)) == 2, "a call that failed is none"
+    make_receipt(alice, from_page=True)
+    assert done(page_of(browser)) == 3
+    make_receipt(alice)
+    page = page_of(browser)
+    assert done(page) == 4
+    assert "You are set up" in page
 
 
-def test_a_key_is_revoked_by_its_owner_alone(browser) -> None:
-    browser.post("/keys/", {"name": "mine"})
-    key = ApiKey.objects.get()
-    bob = Client()
-    bob.force_login(User.objects.create_user("bob@example.com"))
-    assert bob.post(f"/keys/{key.pk}/revoke/").status_code == 404
-    assert browser.post(f"/keys/{key.pk}/revoke/").status_code == 302
-    key.refresh_from_db()
-    assert key.revoked_at is not None
+def test_who_has_no_credits_is_told_to_get_some_first() -> None:
+    user = User.objects.create_user("charlie@example.com")
+    browser = Client()
+    browser.force_login(user)
+    page = page_of(browser)
+    assert done(page) == 0
+    assert page.index('aria-current="step"') < page.index("Get credits")
+    assert "You have no credits left" in page
 
 
-def test_a_key_is_not_made_from_another_site(browser) -> None:
-    strict = Client(enforce_csrf_checks=True)
-    strict.cookies = browser.cookies
-    assert strict.post("/keys/", {"name": "x"}).status_code == 403
-    assert not ApiKey.objects.exists()
+def test_the_first_steps_can_be_dismissed(browser) -> None:
+    assert browser.get("/dashboard/checklist/dismiss/").status_code == 405
+    assert browser.post("/dashboard/checklist/dismiss/")["location"] == "/dashboard/"
+    page = page_of(browser)
+    assert "First steps" not in page
+    assert "Make a first call" in page, "then the empty page offers it"
+
+
+def test_they_go_by_themselves_once_they_are_done_and_some_days_old(browser, alice) -> None:
+    User.objects.filter(pk=alice.pk).update(date_joined=timezone.now() - timedelta(days=8))
+    assert "First steps" in page_of(browser)
+    make_receipt(alice)
+    assert "first steps" not in page_of(browser).lower()
+
+
+def test_30_days_are_added_up(browser, alice) -> None:
+    make_receipt(alice, captured=1_500_500)
+    make_failure(alice)
+    make_receipt(alice, created_at=timezone.now() - timedelta(days=31))
+    page = page_of(browser)
+    figures = re.findall(r'<dd class="[^"]*text-2xl[^"]*">([\d,.]+)', page)
+    assert figures == ["500", "1,500.5", "2", "1"]
+    assert "50 %" in page
+
+
+def test_the_chart_is_grouped_by_what_the_address_says(browser, alice) -> None:
+    make_receipt(alice, api_key_id=issue_key(alice, "backend").api_key.pk)
+    assert "Credits spent by day and model" in page_of(browser)
+    page = page_of(browser, "/dashboard/?by=key")
+    assert "Credits spent by day and key" in page
+    assert "backend: 1" in page
+    assert "Credits spent by day and model" in page_of(browser, "/dashboard/?by=nonsense")
+
+
+def test_recent_requests_lead_to_their_receipts(browser, alice) -> None:
+    receipt = make_receipt(alice)
+    assert f'href="/usage/requests/{receipt.pk}/"' in page_of(browser)
+
+
+def test_a_low_balance_is_told_in_time(browser, alice) -> None:
+    assert "credits left" not in page_of(browser)
+    with_balance(alice, 9_000)
+    assert "9 credits left" in page_of(browser)
+    with_balance(alice, 100_000)
+    assert "credits left" not in page_of(browser)
+    make_receipt(alice, captured=350_000)
+    assert "about 2 days" in page_of(browser), "at the rate of the last week"
+    with_balance(alice, -1)
+    assert "You have no credits left" in page_of(browser)
+
+
+def test_it_is_few_queries_however_many_receipts_there_are(browser, alice, django_assert_max_num_queries) -> None:
+    open_account(alice)
+    for _ in range(20):
+        make_receipt(alice)
+    with django_assert_max_num_queries(18):
+        page_of(browser)
+
+
+def test_a_strict_content_security_policy_suits_it(browser, alice) -> None:
+    make_receipt(alice)
+    page = page_of(browser)
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
+    assert all("src=" in script for script in re.findall(r"<script[^>]*>", page))

@@ -1,6 +1,7 @@
 """A charge from hold to receipt, where the books are closed for a while or the call outlives its hold."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from billing.models import CreditAccount, Hold
 from gateway import charge
 from gateway.call import Call
 from gateway.catalog import get_model
-from gateway.models import Receipt
+from gateway.models import Receipt, StoredPicture
 from gateway.pricing import quote
 from gateway.requests.chat import parse_chat
 from gateway.types import Usage
@@ -45,7 +46,9 @@ def charging(call: Call) -> charge.Charge:
     return charge.charging(call, quote(get_model("gpt-5.4-mini"), request))
 
 
-async def charge_while_the_ledger_is_away(call: Call, monkeypatch: pytest.MonkeyPatch) -> int:
+async def charge_while_the_ledger_is_away(
+    call: Call, monkeypatch: pytest.MonkeyPatch, also: Sequence[StoredPicture] = ()
+) -> int:
     """What the caller is told that the call cost."""
 
     async def unavailable(*_: object, **__: object) -> None:
@@ -54,7 +57,7 @@ async def charge_while_the_ledger_is_away(call: Call, monkeypatch: pytest.Monkey
     async with charging(call) as open_charge:
         with monkeypatch.context() as broken:
             broken.setattr(ledger, "capture", unavailable)
-            return await open_charge.capture(Usage(10, 10))
+            return await open_charge.capture(Usage(10, 10), also=also)
 
 
 async def outcome() -> tuple[str, int, int, int]:
@@ -146,3 +149,30 @@ async def test_a_call_that_is_answered_for_nothing_raises_an_alert(call, monkeyp
         await open_charge.settle()
     alerts = [record for record in caplog.records if record.levelname == "ERROR"]
     assert [call.request_id in alert.getMessage() for alert in alerts] == [True]
+
+
+def a_picture(call: Call) -> StoredPicture:
+    return StoredPicture(
+        id="image_1",
+        account_id=call.caller.user_id,
+        request_id=call.request_id,
+        name="ab/cd.png",
+        mime="image/png",
+        created_at=timezone.now(),
+    )
+
+
+async def test_other_rows_are_written_with_the_receipt_also_where_that_is_late(call) -> None:
+    async with charging(call) as open_charge:
+        await ledger.sweep(now=timezone.now() + timedelta(minutes=3))
+        await open_charge.capture(Usage(10, 10), also=[a_picture(call)])
+    assert (await outcome())[0] == "late"
+    assert (await StoredPicture.objects.aget()).request_id == (await Receipt.objects.aget()).pk
+
+
+async def test_other_rows_wait_with_a_capture_that_is_done_later(call, monkeypatch) -> None:
+    await charge_while_the_ledger_is_away(call, monkeypatch, also=[a_picture(call)])
+    assert not await StoredPicture.objects.aexists()
+    await charge.renew_leases()
+    await charge.renew_leases()
+    assert await StoredPicture.objects.acount() == 1

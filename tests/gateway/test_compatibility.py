@@ -1,4 +1,4 @@
-"""docs/compatibility.md says what the catalogue says."""
+"""docs/site/compatibility.md says what the catalogue says."""
 
 from arkroute.management.commands.write_compatibility import PAGE, page
 from gateway.catalog import get_model

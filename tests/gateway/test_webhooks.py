@@ -29,7 +29,7 @@ from gateway.webhooks import sending
 from gateway.webhooks.secrets import roll_secret, signing_secrets
 from tests.billing.processes import database_under_test, run
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "webhooks.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "site" / "webhooks.md"
 
 
 class Receiver:

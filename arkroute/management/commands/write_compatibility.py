@@ -8,11 +8,11 @@ from gateway.catalog.compatibility import compatibility
 from gateway.catalog.loader import load_catalogue
 from gateway.catalog.selfhosted import SPECS, read_models
 
-PAGE = Path(settings.BASE_DIR) / "docs" / "compatibility.md"
+PAGE = Path(settings.BASE_DIR) / "docs" / "site" / "compatibility.md"
 
 
 class Command(BaseCommand):
-    help = "Writes docs/compatibility.md, the tables of OpenAI's parameters, from the catalogue."
+    help = "Writes docs/site/compatibility.md, the tables of OpenAI's parameters, from the catalogue."
     requires_system_checks: list[str] = []  # noqa: RUF012  Django's own declaration; needs no database and no secret
 
     def handle(self, *args: Any, **options: Any) -> None:
