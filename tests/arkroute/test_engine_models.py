@@ -52,18 +52,18 @@ def test_alike_sentences_are_close_and_vectors_have_a_length_of_1(engine):
 
 
 def test_hundreds_of_texts_come_back_in_their_order(engine):
-    texts = [f"Sentence number {number} of {'very ' * (number % 50)}many" for number in range(240)]
+    texts = [f"Sentence number {number} of {'very ' * (number % 12)}many" for number in range(200)]
     answer = embed(engine, input=texts).json()
-    assert [row["index"] for row in answer["data"]] == list(range(240))
-    assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] > 240 * 8
-    for number in (0, 133, 239):
+    assert [row["index"] for row in answer["data"]] == list(range(200))
+    assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] > 200 * 8
+    for number in (0, 133, 199):
         assert likeness(answer["data"][number]["embedding"], vector_of(engine, texts[number])) > 0.999
 
 
 def test_many_of_the_longest_texts_fit(engine):
-    answer = embed(engine, input=["word " * 510] * 12)
+    answer = embed(engine, input=["word " * 510] * 5)
     assert answer.status_code == 200
-    assert answer.json()["usage"]["prompt_tokens"] == 12 * 512
+    assert answer.json()["usage"]["prompt_tokens"] == 5 * 512
 
 
 def test_base64_is_the_same_in_32_bits(engine):
