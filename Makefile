@@ -42,14 +42,17 @@ setup: $(VENV)/.packages $(if $(SPEECH),$(VENV)/.packages-local)
 	@mkdir -p '$(DATA)'
 	@ls $(call MODELS,'$(DATA)',$(SPEECH)) >/dev/null 2>&1 || $(MANAGE) fetch_engine_models || true
 
+# Byte code is kept: each process that runs tests would compile all of them again.
+PYTEST := env -u ARKROUTE_DATA -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/python -m pytest
+
 # The tests use the real models: those in var/models, wherever the data of `make run` lies.
 test: $(VENV)/.packages-dev
 	@ls $(call MODELS,var,yes) >/dev/null 2>&1 || \
 		ARKROUTE_DATA=var LOCAL_CHAT_GGUF= LOCAL_AUDIO=on $(MANAGE) fetch_engine_models
 	@echo '→ tests on SQLite'
-	@env -u ARKROUTE_DATA $(VENV)/bin/python -m pytest -n 4
+	@$(PYTEST) -n 3 --dist worksteal
 	@echo '→ tests of the database on Postgres'
-	@env -u ARKROUTE_DATA ARKROUTE_TEST_DATABASE=postgres $(VENV)/bin/python -m pytest -n 2 -m database
+	@ARKROUTE_TEST_DATABASE=postgres $(PYTEST) -n 2 -m database $$(grep -rl --include='test_*.py' mark.database tests | sort)
 
 lint: $(VENV)/.packages-dev
 	@echo '→ ruff'

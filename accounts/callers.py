@@ -29,6 +29,7 @@ class Caller(Struct, frozen=True):
     allowed_models: frozenset[str] = frozenset()  # ids and types; empty: all
     credit_limit: int = 0  # millicredits in a `credit_period`; 0: whatever the balance has
     credit_period: str = ""
+    keeps_inputs: bool = False  # what requests say is kept with their receipts
     line_id: int = 0  # the first key of those that were made of each other by rolling: they share what is spent
 
 

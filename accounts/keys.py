@@ -33,14 +33,19 @@ __all__ = [
     "find_key",
     "issue_key",
     "looks_valid",
+    "mask",
     "revoke_key",
     "roll_key",
+    "touch_keys",
 ]
 
 MARK = "ark-"
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM_LENGTH = 34
 CHECKSUM_LENGTH = 6
+# What of a key may be shown: of its beginning and its end.
+PREFIX_LENGTH, LAST_LENGTH = 8, 4
+LONGEST_SHOWN = 20
 
 _known_keys = KnownKeys()
 os.register_at_fork(after_in_child=_known_keys.clear)
@@ -98,8 +103,8 @@ def issue_key(
             api_key = ApiKey.objects.create(
                 user=user,
                 name=name,
-                prefix=secret[:8],
-                last_four=secret[-4:],
+                prefix=secret[:PREFIX_LENGTH],
+                last_four=secret[-LAST_LENGTH:],
                 digest=_digest(secret),
                 origin=origin,
                 form_token=form_token,
@@ -150,6 +155,11 @@ def revoke_key(api_key: ApiKey) -> None:
     transaction.on_commit(partial(_known_keys.forget, api_key.digest))
 
 
+def touch_keys(user: User) -> None:
+    """What has changed of `user` holds for calls with the user's keys within a second in every process."""
+    ApiKey.objects.filter(user=user, revoked_at=None).update(updated_at=timezone.now())
+
+
 async def find_key(secret: str) -> Caller:
     """Whom the key belongs to: out of memory in microseconds, or by a query once in half a minute.
 
@@ -179,6 +189,13 @@ def looks_valid(secret: str) -> bool:
         and random.isalnum()
         and checksum == _checksum(random)
     )
+
+
+def mask(text: str) -> str:
+    """What may be shown of a text: of one that begins like a key and is longer than a masked one, `ark-abcd…wxyz`."""
+    if not text.startswith(MARK) or len(text) <= LONGEST_SHOWN:
+        return text
+    return f"{text[:PREFIX_LENGTH]}…{text[-LAST_LENGTH:]}"
 
 
 def _checksum(random: str) -> str:

@@ -180,6 +180,7 @@ def _known(row: ApiKey | None, now: float) -> KnownKey:
             credit_limit=row.credit_limit or 0,
             credit_period=row.credit_period,
             line_id=row.line_id,
+            keeps_inputs=row.user.keeps_inputs,
         ),
         refusal="",
         recheck_at=now + RECHECK_SECONDS,

@@ -41,6 +41,9 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
+    keeps_inputs = models.BooleanField(
+        default=False, db_default=False, help_text="what requests say is kept with their receipts, for a while"
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -135,6 +138,13 @@ class ApiKey(models.Model):
             ),
             models.UniqueConstraint(fields=("user", "form_token"), name="one_key_for_each_form"),
         )
+        indexes = (
+            models.Index(
+                fields=("expires_at",),
+                condition=Q(revoked_at__isnull=True, expires_at__isnull=False),
+                name="keys_by_their_end",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.masked} {self.name}".strip()
@@ -157,3 +167,16 @@ class ApiKey(models.Model):
     def is_open(self) -> bool:
         """Whether it opens the door now, as far as the key itself goes."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+class WelcomedAddress(models.Model):
+    """An address that was welcomed here once, in a form that does not tell it. Outlives the account."""
+
+    digest = models.CharField(primary_key=True, max_length=64, help_text="HMAC-SHA-256 of the address, in hex")
+    welcomed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.digest

@@ -29,9 +29,14 @@ async def readyz(scope: Any, receive: Any, send: Any) -> None:
 
     503 where not: `draining` once the process was told to end, `unavailable` without a database.
     """
+    report = await read_readiness()
+    await _answer(send, 503 if report["status"] in ("draining", "unavailable") else 200, report)
+
+
+async def read_readiness() -> dict[str, str]:
+    """`status`, and of each dependency whether it is `ok` or `unreachable`."""
     if runtime().draining:
-        await _answer(send, 503, {"status": "draining"})
-        return
+        return {"status": "draining"}
     checks = {"database": database_answers()}
     for pool in list_pools():
         if pool.is_expected:
@@ -40,8 +45,7 @@ async def readyz(scope: Any, receive: Any, send: Any) -> None:
         checks["redis"] = redis_answers()
     answers = dict(zip(checks, await asyncio.gather(*checks.values()), strict=True))
     status = "ready" if all(answers.values()) else "degraded" if answers["database"] else "unavailable"
-    report = {"status": status} | {name: "ok" if well else "unreachable" for name, well in answers.items()}
-    await _answer(send, 503 if status == "unavailable" else 200, report)
+    return {"status": status} | {name: "ok" if well else "unreachable" for name, well in answers.items()}
 
 
 async def database_answers() -> bool:

@@ -16,6 +16,9 @@ from accounts.database import close_database_threads, run_in_database_thread
 from billing import group_commit, ledger
 from gateway import charge, events, jobs, limits, media, sessions
 from gateway.flows import gallery
+from gateway.inputs import forget_expired_inputs
+from gateway.notices.sending import forget_old_notices, tell
+from gateway.notices.spent_keys import note_spent_keys
 from gateway.pools import draining, health, reports
 from gateway.providers import http
 from gateway.routing.keys import follow_disabled_keys
@@ -58,6 +61,12 @@ CHORES = (
     Chore("forgetting sessions that have ended", 30, sessions.tidy, Part.REQUESTS),
     Chore("bringing videos to their end", 1, jobs.run, Part.JOBS),
     Chore("sending webhooks", 1, sending.run, Part.JOBS),
+    Chore("noting which keys have spent their credits", 5, note_spent_keys, Part.REQUESTS),
+    Chore("telling users what happened by mail", 60, tell, Part.JOBS),
+    Chore("forgetting old notices", 3600, partial(run_in_database_thread, forget_old_notices), Part.JOBS),
+    Chore(
+        "forgetting prompts past their days", 3600, partial(run_in_database_thread, forget_expired_inputs), Part.JOBS
+    ),
     Chore("forgetting what was told of old videos", 3600, partial(run_in_database_thread, purge_expired), Part.JOBS),
     Chore("deleting media files past their days", 3600, partial(asyncio.to_thread, media.purge_expired), Part.JOBS),
     Chore(

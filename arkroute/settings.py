@@ -31,6 +31,8 @@ def json_of(name: str) -> Any:
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
+# Secrets of before: what they signed still holds, and addresses that were welcomed under them are still known.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 PORT = env.int("PORT", default=8000)
 # The address that clients use, without a slash at its end; links in answers and mails start with it.
@@ -68,12 +70,14 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "arkroute.compression.StaticFiles",
     "api.middleware.ApiMiddleware",
+    "arkroute.compression.CompressPages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dashboard.privacy.PrivatePages",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -264,6 +268,8 @@ MODEL_ALIASES = json_of("MODEL_ALIASES")
 MEDIA_ROOT = ARKROUTE_DATA / "media"
 MEDIA_LINK_SECONDS = env.int("MEDIA_LINK_SECONDS", default=24 * 3600)
 MEDIA_FILE_DAYS = env.int("MEDIA_FILE_DAYS", default=30)
+# How long what requests say is kept, of users who want it kept.
+INPUT_DAYS = env.int("INPUT_DAYS", default=30)
 
 # --- Static files, mail, security, language --------------------------------------------------------------------------
 
@@ -274,6 +280,8 @@ WHITENOISE_USE_FINDERS = True
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+# A mail server that is silent must not hold those who wait for it. Seconds.
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="ArkRoute <no-reply@localhost>")
 
 # The proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks, separated by commas.

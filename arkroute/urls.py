@@ -6,7 +6,9 @@ from django.urls import include, path, re_path
 from api.openapi.document import read_document
 from api.views.media import serve_media
 from api.views.videos import note_callback
+from arkroute.health import read_readiness
 from dashboard.reference.views import api_reference
+from dashboard.status import status
 from gateway.tasks.callbacks import PATH as CALLBACKS
 
 urlpatterns = [
@@ -15,6 +17,10 @@ urlpatterns = [
     path("media/<path:token>", serve_media, name="media"),
     path(f"{CALLBACKS}/<str:token>", note_callback, name="video-callback"),
     re_path(r"^docs/api/?$", api_reference, {"read_document": read_document}, name="api_reference"),
+    path("status/", status, {"read_readiness": read_readiness}, name="status"),
     path("", include("api.urls")),
     path("", include("dashboard.urls")),
 ]
+
+handler400 = "dashboard.errors.bad_request"
+handler500 = "dashboard.errors.server_error"

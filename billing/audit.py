@@ -73,6 +73,14 @@ CHECKS = (
         """,
     ),
     Check(
+        "an adjustment with a reason was entered as its reason says",
+        """
+        SELECT a.account_id, a.cause, a.amount, COALESCE(e.amount, 0) FROM billing_adjustment a
+        LEFT JOIN billing_ledgerentry e ON e.cause = a.cause AND e.kind = 'adjustment' AND e.account_id = a.account_id
+        WHERE a.amount <> COALESCE(e.amount, 0)
+        """,
+    ),
+    Check(
         "only a refund, a dispute or an overrun takes a balance below zero",
         """
         SELECT a.id, '', 0, a.posted - a.held FROM billing_creditaccount a

@@ -131,3 +131,22 @@ class Hold(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state == self.State.OPEN
+
+
+class Adjustment(models.Model):
+    """Why the staff corrected a balance, and who did. Written with the entry of its cause (`billing.adjustments`)."""
+
+    cause = models.CharField(primary_key=True, max_length=100, help_text="of the entry")
+    account = models.ForeignKey(CreditAccount, on_delete=models.PROTECT, related_name="adjustments")
+    amount = models.BigIntegerField(help_text="millicredits, signed")
+    reason = models.CharField(max_length=500)
+    staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        # The ledger's own way leads past these: there is nothing to add, change or delete by hand.
+        default_permissions = ("view",)
+        permissions = (("adjust_credits", "Can adjust credits"),)
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.amount:+d}"

@@ -7,10 +7,12 @@ from allauth.account.signals import email_confirmed, user_signed_up
 from django.apps import apps as installed_apps
 from django.apps.registry import Apps
 from django.conf import settings
+from django.db import transaction
 from django.dispatch import receiver
 
+from accounts.addresses import welcome_once
 from accounts.models import User
-from billing.ledger import grant_signup_credits
+from billing.ledger import grant_signup_credits, open_account
 from billing.models import CreditAccount, SystemAccount
 
 
@@ -30,7 +32,7 @@ def grant_at_signup(user: User, **signal: Any) -> None:
         settings.ACCOUNT_EMAIL_VERIFICATION != "mandatory"
         or EmailAddress.objects.filter(user=user, verified=True).exists()
     ):
-        grant_signup_credits(user)
+        _welcome(user)
 
 
 @receiver(email_confirmed)
@@ -38,4 +40,14 @@ def grant_at_confirmation(email_address: EmailAddress, **signal: Any) -> None:
     """An account that is open already had its credits, or was opened without any by the operator."""
     user = email_address.user
     if not CreditAccount.objects.filter(pk=user.pk).exists():
-        grant_signup_credits(user)
+        _welcome(user)
+
+
+def _welcome(user: User) -> None:
+    """Opens the account, and grants the credits of a sign-up unless the address had them before: with an account that
+    was deleted, or has another address now."""
+    with transaction.atomic():
+        if welcome_once(user.email):
+            grant_signup_credits(user)
+        else:
+            open_account(user)

@@ -1,5 +1,6 @@
 """What every page is given: where it is reached, who sees it, and where else to go."""
 
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from msgspec import Struct
 
 from billing.amounts import credits_text
 from billing.models import CreditAccount
+from dashboard.balance import Notice, low_balance
+from dashboard.catalogue.offers import try_url
 
 
 class Link(Struct):
@@ -32,20 +35,27 @@ ACCOUNT_LINKS = (
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """`balance` is asked for when a page shows it, and not before."""
+    """`balance` and `notice`, what should be known of it, are asked for when a page shows them, and not before."""
+    available = cache(lambda: _available(request))
     return {
         "public_url": settings.PUBLIC_URL,
-        "balance": SimpleLazyObject(lambda: balance_text(request)),
+        "balance": SimpleLazyObject(lambda: credits_text(available())),
+        "notice": SimpleLazyObject(lambda: _notice(request, available())),
+        "try_url": SimpleLazyObject(try_url),
         "account_links": [
             Link(name, url, icon, is_here=_longest_match(request.path) == url) for name, url, icon in ACCOUNT_LINKS
         ],
     }
 
 
-def balance_text(request: HttpRequest) -> str:
-    """Credits that the signed-in user has available, as people read them."""
+def _available(request: HttpRequest) -> int:
+    """Millicredits that the signed-in user has available."""
     account = CreditAccount.objects.filter(owner=request.user.pk).first()
-    return credits_text(account.available if account else 0)
+    return account.available if account else 0
+
+
+def _notice(request: HttpRequest, available: int) -> Notice | None:
+    return low_balance(request.user.pk, available) if request.user.pk else None
 
 
 def _longest_match(path: str) -> str:

@@ -10,10 +10,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 from msgspec import Struct
 
-from dashboard.views import SignedIn
+from dashboard.choices import Choice
+from dashboard.views import SignedIn, posted_from
 from gateway.flows.gallery import CLIP, PICTURE, Piece, count_under_way, delete_piece, list_pieces
 from gateway.media import signed_url
 
@@ -63,7 +64,10 @@ def gallery(request: SignedIn) -> HttpResponse:
         "older": found.next_cursor,
         "is_later_page": bool(after),
         "kind": kind,
-        "kinds": [{"value": value, "name": name, "is_chosen": value == kind} for value, name in KINDS.items()],
+        "kinds": [
+            Choice(name, f"/gallery/?kind={value}" if value else "/gallery/", is_chosen=value == kind)
+            for value, name in KINDS.items()
+        ],
         "under_way": count_under_way(request.user.pk),
         "file_days": settings.MEDIA_FILE_DAYS,
         "link_hours": settings.MEDIA_LINK_SECONDS // 3600,
@@ -71,8 +75,8 @@ def gallery(request: SignedIn) -> HttpResponse:
     return render(request, "dashboard/gallery.html", context)
 
 
+@posted_from("gallery")
 @login_required
-@require_POST
 def delete(request: SignedIn, piece_id: str) -> HttpResponse:
     """Deletes one for good, its file and all."""
     if not (piece_id.isprintable() and async_to_sync(delete_piece)(request.user.pk, piece_id)):

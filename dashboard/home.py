@@ -4,23 +4,25 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 from msgspec import Struct
 
 from accounts.models import ApiKey, User
 from billing.amounts import credits_text
-from billing.ledger import MILLICREDITS, open_account
-from billing.models import CreditAccount, LedgerEntry
+from billing.ledger import open_account
+from billing.models import LedgerEntry
+from dashboard.balance import low_balance, soon_spent
+from dashboard.catalogue.offers import try_url
 from dashboard.periods import read_period
-from dashboard.receipts import CHARGED, Filters, break_down
+from dashboard.receipts import Filters, break_down
 from dashboard.requests import recent
 from dashboard.usage import chart_of, group_links, read_group
-from dashboard.views import SignedIn
+from dashboard.views import SignedIn, posted_from
 from gateway.models import Receipt
 
 RECENT = 8
@@ -28,10 +30,6 @@ RECENT = 8
 NEW_FOR = timedelta(days=7)
 DISMISSED = "checklist_dismissed"
 DISMISSED_SECONDS = 365 * 24 * 3600
-# A balance is low below this, or where it lasts less than so many days of the last week's.
-LOW_BALANCE = 10 * MILLICREDITS
-LOW_DAYS = 3
-WEEK = 7
 
 DELIVERED = (Receipt.Outcome.SUCCEEDED, Receipt.Outcome.PARTIAL)
 
@@ -47,13 +45,6 @@ class Step(Struct, frozen=True):
     is_next: bool = False
 
 
-class Notice(Struct, frozen=True):
-    """What of the balance somebody should know."""
-
-    title: str
-    text: str
-
-
 @login_required
 @require_GET
 @never_cache
@@ -67,11 +58,12 @@ def dashboard(request: SignedIn) -> HttpResponse:
     context = {
         "steps": steps,
         "done": sum(step.is_done for step in steps),
-        "notice": balance_notice(account),
+        "notice": low_balance(user.pk, account.available) or soon_spent(account.available, breakdown),
         "available": credits_text(account.available),
-        "held": credits_text(account.held) if account.held else "",
+        "held_note": f"{credits_text(account.held)} more are held for calls under way" if account.held else "",
         "spent": credits_text(breakdown.total.spent),
         "total": breakdown.total,
+        "errors_note": f"{breakdown.total.error_rate}, not charged",
         "chart": chart_of(breakdown),
         "chart_title": f"Credits spent by day and {by}, {filters.period.text}",
         "groups": group_links(filters, by, "/dashboard/", range=""),
@@ -81,8 +73,8 @@ def dashboard(request: SignedIn) -> HttpResponse:
     return render(request, "dashboard/dashboard.html", context)
 
 
+@posted_from("dashboard")
 @login_required
-@require_POST
 def dismiss_checklist(request: SignedIn) -> HttpResponse:
     """Hides the checklist in this browser."""
     response = redirect("dashboard")
@@ -100,6 +92,7 @@ def needs_checklist(user: User) -> bool:
 def checklist(user: User) -> list[Step]:
     """The way to a first call of one's own program. It ticks itself: what is done shows in the user's rows."""
     receipts = _delivered(user)
+    calls_by_program = receipts.filter(from_page=False).exists()
     credited = LedgerEntry.objects.filter(account_id=user.pk, amount__gt=0)
     steps = [
         Step(
@@ -121,16 +114,17 @@ def checklist(user: User) -> list[Step]:
         Step(
             "Make a first call in the Explorer",
             "Choose a model, write a prompt, see what it will cost, and run it in this browser.",
-            "/explorer/",
+            try_url(),
             "Open the Explorer",
-            receipts.filter(from_page=True).exists(),
+            # Whose program calls has no need of it any more; nor is the page to look through all of its calls.
+            calls_by_program or receipts.filter(from_page=True).exists(),
         ),
         Step(
             "Call the API from your own program",
             "With curl, or any OpenAI client: change its base URL and its key.",
             "/docs/quickstart/",
             "Read the quickstart",
-            receipts.filter(from_page=False).exists(),
+            calls_by_program,
         ),
     ]
     next_at = next((at for at, step in enumerate(steps) if not step.is_done), -1)
@@ -142,21 +136,3 @@ def checklist(user: User) -> list[Step]:
 
 def _delivered(user: User) -> "QuerySet[Receipt]":
     return Receipt.objects.filter(account_id=user.pk, outcome__in=DELIVERED)
-
-
-def balance_notice(account: CreditAccount) -> Notice | None:
-    """Where the balance is low, by itself or for what the last week took of it."""
-    available = account.available
-    if available <= 0:
-        return Notice("You have no credits left", "Calls are refused until there are some. Nothing else changes.")
-    last_week = Receipt.objects.filter(account_id=account.pk, created_at__gte=timezone.now() - timedelta(days=WEEK))
-    spent = last_week.aggregate(spent=Sum(CHARGED))["spent"] or 0
-    days = available * WEEK / spent if spent else None
-    if days is not None and days < LOW_DAYS:
-        lasts = "less than a day" if days < 1 else f"about {days:.0f} day{'s' if round(days) > 1 else ''}"
-        return Notice(
-            f"{credits_text(available)} credits left", f"At the rate of the last {WEEK} days they last {lasts}."
-        )
-    if available < LOW_BALANCE:
-        return Notice(f"{credits_text(available)} credits left", "A call that costs more than that is refused.")
-    return None

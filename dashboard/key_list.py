@@ -1,5 +1,6 @@
 """A user's keys as their page lists them: what each may do, what it has spent, and how long it lives."""
 
+from collections import Counter
 from datetime import datetime
 
 from django.conf import settings
@@ -8,9 +9,11 @@ from msgspec import Struct
 
 from accounts.models import ApiKey, User
 from billing.amounts import credits_text
+from dashboard.periods import CUSTOM, DAY, Period, midnight
+from dashboard.tallies import read_tallies
 from gateway.catalog.schema import MODEL_TYPES
 from gateway.limits.periods import beginning
-from gateway.limits.spending import reserved_by_key, spent_by_key
+from gateway.limits.spending import reserved_by_key
 
 CURRENT = {"day": "today", "week": "this week", "month": "this month"}
 
@@ -36,11 +39,12 @@ class Budget(Struct):
 
 
 class ListedKey(Struct):
-    """A row of the list. `status` says since or until when; `spent`, this month, is in credits."""
+    """A row of the list. `until` says since or until when its `status` is so; `spent`, this month, is in credits."""
 
     key: ApiKey
     is_open: bool
     status: str
+    until: str
     used: str
     spent: str
     budget: Budget | None
@@ -48,23 +52,33 @@ class ListedKey(Struct):
 
 
 def list_keys(user: User, now: datetime) -> list[ListedKey]:
-    """The newest first. Asks one query for each period that some key has a limit in."""
+    """The newest first. Asks two queries for each period that some key has a limit in."""
     keys = list(ApiKey.objects.filter(user=user).select_related("origin"))
     periods = {"month", *(key.credit_period for key in keys if key.credit_limit)}
-    spent = {period: spent_by_key(user.pk, beginning(period, now)) for period in periods}
+    spent = {period: _spent_by_key(user, beginning(period, now), now) for period in periods}
     under_way = reserved_by_key(user.pk) if any(key.credit_limit for key in keys) else {}
+    states = [_state(key, keys, now) for key in keys]
     return [
         ListedKey(
             key=key,
             is_open=key.is_open,
-            status=_status(key, keys, now),
+            status=status,
+            until=until,
             used=f"{timesince(key.last_used_at, now, depth=1)} ago" if key.last_used_at else "Never",
             spent=credits_text(spent["month"].get(key.pk, 0)),
             budget=_budget(key, keys, spent[key.credit_period], under_way) if key.credit_limit else None,
             limits=_limits(key),
         )
-        for key in keys
+        for key, (status, until) in zip(keys, states, strict=True)
     ]
+
+
+def _spent_by_key(user: User, since: datetime, now: datetime) -> Counter[int]:
+    """Millicredits since the beginning of a day."""
+    spent: Counter[int] = Counter()
+    for tally in read_tallies(user.pk, Period(CUSTOM, since, midnight(now.date()) + DAY)):
+        spent[tally.key] += tally.spent
+    return spent
 
 
 def _budget(key: ApiKey, keys: list[ApiKey], spent: dict[int, int], under_way: dict[int, int]) -> Budget:
@@ -73,16 +87,17 @@ def _budget(key: ApiKey, keys: list[ApiKey], spent: dict[int, int], under_way: d
     return Budget(spent=total, limit=key.credit_limit or 0, period=key.credit_period)
 
 
-def _status(key: ApiKey, keys: list[ApiKey], now: datetime) -> str:
+def _state(key: ApiKey, keys: list[ApiKey], now: datetime) -> tuple[str, str]:
+    """Its status in a word, and since or until when."""
     if key.revoked_at:
-        return f"Revoked {key.revoked_at:%Y-%m-%d}"
+        return "Revoked", f"{key.revoked_at:%Y-%m-%d}"
     if key.expires_at is None:
-        return "Active"
+        return "Active", ""
     if key.expires_at <= now:
-        return f"Expired {key.expires_at:%Y-%m-%d}"
-    left = timeuntil(key.expires_at, now, depth=1)
+        return "Expired", f"{key.expires_at:%Y-%m-%d}"
+    left = f"ends in {timeuntil(key.expires_at, now, depth=1)}"
     was_rolled = any(one.line_id == key.line_id and one.pk > key.pk for one in keys)
-    return f"Rolled, ends in {left}" if was_rolled else f"Expires in {left}"
+    return ("Rolled" if was_rolled else "Active"), left
 
 
 def _limits(key: ApiKey) -> list[str]:

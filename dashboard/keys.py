@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.keys import AlreadyIssued, IssuedKey, change_key, issue_key, revoke_key, roll_key
 from accounts.models import ApiKey
+from dashboard.catalogue.offers import offer_of
 from dashboard.key_forms import NewKeyForm, RevokeForm, RollForm, SettingsForm
 from dashboard.key_list import list_keys
 from dashboard.samples import samples
@@ -125,17 +126,21 @@ def _panel(request: SignedIn, panel: str, title: str, context: dict[str, Any]) -
 
 
 def _show_secret(request: SignedIn, issued: IssuedKey, old: ApiKey | None = None) -> HttpResponse:
-    context = {"secret": issued.secret, "key": issued.api_key, "old": old, "first_call": _first_call(issued)}
+    model = _first_model(issued.api_key)
+    context = {
+        "secret": issued.secret,
+        "key": issued.api_key,
+        "old": old,
+        "first_call": _first_call(model, issued.secret) if model else "",
+        "explorer_url": offer_of(model).explorer_url if model else "",
+    }
     return render(request, "keys/secret.html", context)
 
 
-def _first_call(issued: IssuedKey) -> SafeString:
+def _first_call(model: Model, secret: str) -> SafeString:
     """Samples with the key. It is put in last: code that was marked up stays in memory."""
-    model = _first_model(issued.api_key)
-    if model is None:
-        return SafeString()
     html = code_tabs(samples(model, key=KEY_IN_SAMPLES), "first-call-code", "Language of the first call")
-    return mark_safe(html.replace(KEY_IN_SAMPLES, issued.secret))  # noqa: S308 - letters, digits and a hyphen
+    return mark_safe(html.replace(KEY_IN_SAMPLES, secret))  # noqa: S308 - letters, digits and a hyphen
 
 
 def _first_model(key: ApiKey) -> Model | None:

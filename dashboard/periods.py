@@ -81,7 +81,7 @@ def _named(name: str, now: datetime, problem: str = "") -> Period:
     if name == "24h":
         until = now.replace(minute=0, second=0, microsecond=0) + HOUR
         return Period(name, until - 24 * HOUR, until, by_hour=True, problem=problem)
-    until = _midnight(now.date()) + DAY
+    until = midnight(now.date()) + DAY
     return Period(name, until - int(name.removesuffix("d")) * DAY, until, problem=problem)
 
 
@@ -95,10 +95,10 @@ def _custom(first_text: str, last_text: str, now: datetime) -> Period:
     days = (last - first).days + 1
     if days > MOST_DAYS:
         return _named(DEFAULT, now, f"{days} days are too many at once: choose {MOST_DAYS} at most.")
-    return Period(CUSTOM, _midnight(first), _midnight(last) + DAY, by_hour=days <= MOST_DAYS_OF_HOURS)
+    return Period(CUSTOM, midnight(first), midnight(last) + DAY, by_hour=days <= MOST_DAYS_OF_HOURS)
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 

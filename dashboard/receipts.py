@@ -1,30 +1,27 @@
 """What pages show of receipts: which ones an address asks for, their sums, and the words for what stands in them.
 
-A receipt is written when its call ends. Of an account's, those of a period are found by an index, and added up by the
-database.
+A receipt is written when its call ends. Of an account's, those of a period are found by an index.
 """
 
 from collections.abc import Iterable, Mapping
+from statistics import quantiles
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from msgspec import Struct, field
 
 from accounts.models import ApiKey, User
 from dashboard.charts import Series
-from dashboard.periods import Period, Step, read_period
+from dashboard.periods import Period, read_period
+from dashboard.tallies import ERRORS, LEFT, Outcome, Tally, read_tallies
 from gateway.models import Receipt
 
-Outcome = Receipt.Outcome
+# By how many of the last requests latency is judged: sorting all would cost too much.
+JUDGED = 1000
 
-CHARGED = F("captured") + F("overrun")
-# A client that leaves, or cancels a video, is charged nothing, and no error either.
-LEFT = Q(outcome=Outcome.FAILED, error_code="cancelled")
-ERRORS = Q(outcome__in=(Outcome.FAILED, Outcome.LATE)) & ~LEFT
-
-# By what pages group: the word in an address, how it is called, and the column.
-GROUPS = {"model": ("Model", "model"), "key": ("Key", "api_key_id"), "type": ("Type", "endpoint")}
+# By what pages group: the word in an address, how it is called, and the field of a tally.
+GROUPS = {"model": ("Model", "model"), "key": ("Key", "key"), "type": ("Type", "endpoint")}
 # What an endpoint is for, by the first words of its path that fit.
 TYPES = (
     ("chat", "Chat"),
@@ -80,6 +77,12 @@ class Filters(Struct, frozen=True):
             found = found.filter(STATUSES[self.status][1])
         return found.order_by()
 
+    def takes(self, tally: Tally) -> bool:
+        """Whether its receipts are among them, as far as the period goes."""
+        return (
+            self.model in ("", tally.model) and self.key in ("", str(tally.key)) and self.status in ("", tally.status)
+        )
+
 
 def read_filters(params: Mapping[str, Any]) -> Filters:
     """What cannot be a filter is none."""
@@ -101,10 +104,10 @@ class Sums(Struct):
     errors: int = 0
     spent: int = 0
 
-    def add(self, requests: int, errors: int, spent: int) -> None:
-        self.requests += requests
-        self.errors += errors
-        self.spent += spent
+    def add(self, tally: Tally) -> None:
+        self.requests += tally.requests
+        self.errors += tally.requests if tally.status == "error" else 0
+        self.spent += tally.spent
 
     @property
     def error_rate(self) -> str:
@@ -136,27 +139,21 @@ class Breakdown(Struct):
         ]
 
 
-def break_down(user: User, filters: Filters, by: str) -> Breakdown:
-    """The sums of the user's receipts by one of `GROUPS`. One query, and another for the names of keys."""
-    period = filters.period
-    rows = (
-        filters.find(user)
-        .annotate(step=Step(by_hour=period.by_hour))
-        .values_list("step", GROUPS[by][1])
-        .annotate(requests=Count("pk"), errors=Count("pk", filter=ERRORS), spent=Sum(CHARGED))
-        .order_by()
-    )
-    found = list(rows)
-    names = _names(user, by, {value for _, value, *_ in found})
+def break_down(user: User, filters: Filters, by: str, tallies: list[Tally] | None = None) -> Breakdown:
+    """The sums of the user's receipts by one of `GROUPS`. `tallies` are those of the period, where they were read."""
+    read = read_tallies(user.pk, filters.period) if tallies is None else tallies
+    tallies = [tally for tally in read if filters.takes(tally)]
+    values = [getattr(tally, GROUPS[by][1]) for tally in tallies]
+    names = _names(user, by, set(values))
     total = Sums()
     groups: dict[str, Group] = {}
-    for step, value, *counts in found:
+    for tally, value in zip(tallies, values, strict=True):
         name = names[value]
         group = groups.setdefault(name, Group(name, str(value)))
-        for sums in (total, group.sums, group.steps.setdefault(step, Sums())):
-            sums.add(*counts)
+        for sums in (total, group.sums, group.steps.setdefault(tally.step, Sums())):
+            sums.add(tally)
     ranked = sorted(groups.values(), key=lambda group: (-group.sums.spent, -group.sums.requests, group.name))
-    return Breakdown(period, total, ranked)
+    return Breakdown(filters.period, total, ranked)
 
 
 def key_names(user: User) -> dict[int, str]:
@@ -188,11 +185,11 @@ def status_of(receipt: Receipt) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """`0 %`, `0.4 %`, `12 %`."""
+    """`0%`, `0.4%`, `12%`."""
     if not part or not whole:
-        return "0 %"
+        return "0%"
     share = 100 * part / whole
-    return f"{share:.0f} %" if share >= 10 or share == int(share) else f"{max(share, 0.1):.1f} %"
+    return f"{share:.0f}%" if share >= 10 or share == int(share) else f"{max(share, 0.1):.1f}%"
 
 
 def duration_text(milliseconds: int) -> str:
@@ -203,6 +200,20 @@ def duration_text(milliseconds: int) -> str:
         return f"{milliseconds / 1000:.1f} s"
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     return f"{minutes} min {seconds} s"
+
+
+def newest_first(receipts: "QuerySet[Receipt]") -> "QuerySet[Receipt]":
+    return receipts.order_by("-created_at", "-pk")
+
+
+def latency_of(found: "QuerySet[Receipt]") -> dict[str, str]:
+    """How long the last requests took that were answered, at the median and for the slowest of twenty."""
+    answered = found.exclude(outcome__in=(Receipt.Outcome.FAILED, Receipt.Outcome.LATE))
+    last = list(newest_first(answered).values_list("milliseconds", flat=True)[:JUDGED])
+    if len(last) < 2:
+        return {"p50": duration_text(last[0]), "p95": duration_text(last[0])} if last else {}
+    twentieths = quantiles(last, n=20, method="inclusive")
+    return {"p50": duration_text(round(twentieths[9])), "p95": duration_text(round(twentieths[18]))}
 
 
 def _names(user: User, by: str, values: Iterable[Any]) -> dict[Any, str]:

@@ -1,14 +1,14 @@
 """The log of requests, and the receipt of one."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
-from statistics import quantiles
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, QuerySet
-from django.http import HttpResponse, StreamingHttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -19,16 +19,17 @@ from msgspec import Struct
 from accounts.models import User
 from billing.amounts import credits_number, credits_text
 from dashboard.charts import Chart, Series, stacked_bars
+from dashboard.documentation.causes import cause_of
 from dashboard.gallery import show_piece
-from dashboard.periods import Step
+from dashboard.periods import Period
 from dashboard.receipts import (
-    ERRORS,
-    LEFT,
+    JUDGED,
     STATUSES,
-    Filters,
     duration_text,
     key_name,
     key_names,
+    latency_of,
+    newest_first,
     percent,
     read_filters,
     status_of,
@@ -36,14 +37,14 @@ from dashboard.receipts import (
 )
 from dashboard.skeletons import curl_of
 from dashboard.tables import Cell, csv_response
+from dashboard.tallies import Tally, read_tallies
 from dashboard.usage import filter_bar
 from dashboard.views import SignedIn
 from gateway.flows.gallery import list_pieces_of
+from gateway.inputs import input_of
 from gateway.models import Receipt, VideoTask
 
 PAGE = 50
-# By how many of the last requests latency is judged: sorting all would cost too much.
-JUDGED = 1000
 # Rows that are read from the database together.
 ROWS = 500
 CURSOR_MARK = "~"
@@ -80,10 +81,11 @@ def requests(request: SignedIn) -> HttpResponse:
         return redirect("receipt", wanted)
     filters = read_filters(request.GET)
     found = filters.find(request.user)
-    page = list(_before(_newest_first(found), request.GET.get("before", ""))[: PAGE + 1])
-    histogram, counted, errors = count_by_outcome(found, filters)
+    page = list(_before(newest_first(found), request.GET.get("before", ""))[: PAGE + 1])
+    tallies = read_tallies(request.user.pk, filters.period)
+    histogram, counted, errors = count_by_outcome(filter(filters.takes, tallies), filters.period)
     context = {
-        **filter_bar(request.user, filters, "/usage/requests/", {}, statuses=True),
+        **filter_bar(request.user, filters, "/usage/requests/", {}, tallies, statuses=True),
         "entries": entries_of(page[:PAGE], key_names(request.user)),
         "older": filters.url(before=_cursor(page[PAGE - 1])) if len(page) > PAGE else "",
         "newest": filters.url() if request.GET.get("before") else "",
@@ -104,7 +106,7 @@ def requests(request: SignedIn) -> HttpResponse:
 @require_GET
 def requests_csv(request: SignedIn) -> StreamingHttpResponse:
     """All that the filters find, whatever page is shown, the newest first."""
-    receipts = _newest_first(read_filters(request.GET).find(request.user))
+    receipts = newest_first(read_filters(request.GET).find(request.user))
     name = f"arkroute-requests-{timezone.now():%Y-%m-%d}.csv"
     return csv_response(name, HEAD, _csv_lines(receipts, key_names(request.user)))
 
@@ -114,6 +116,8 @@ def requests_csv(request: SignedIn) -> StreamingHttpResponse:
 @never_cache
 def receipt(request: SignedIn, receipt_id: str) -> HttpResponse:
     """What one request cost and why. The log shows this page's article beside its table."""
+    if not receipt_id.isprintable():  # Postgres fails at a NUL
+        raise Http404("no receipt of yours has this id")
     found = get_object_or_404(Receipt, account_id=request.user.pk, pk=receipt_id)
     status = status_of(found)
     charged = found.captured + found.overrun
@@ -129,9 +133,11 @@ def receipt(request: SignedIn, receipt_id: str) -> HttpResponse:
         "is_reported": found.usage.get("reported", True),
         "attempts": attempts_of(found.attempts),
         "timings": timings_of(found),
-        "error_message": _error_message(found),
+        "error_message": _error_message(found) or cause_of(found.error_code),
         "pieces": [show_piece(piece) for piece in list_pieces_of(request.user.pk, found.pk)],
         "curl": curl_of(found.endpoint, found.model),
+        "input": input_of(request.user.pk, found.pk),
+        "input_days": settings.INPUT_DAYS,
         "file_days": settings.MEDIA_FILE_DAYS,
     }
     return render(request, "dashboard/receipt.html", context)
@@ -139,7 +145,7 @@ def receipt(request: SignedIn, receipt_id: str) -> HttpResponse:
 
 def recent(user: User, most: int) -> list[Entry]:
     """The user's last requests."""
-    receipts = _newest_first(Receipt.objects.filter(account_id=user.pk))[:most]
+    receipts = newest_first(Receipt.objects.filter(account_id=user.pk))[:most]
     return entries_of(list(receipts), key_names(user))
 
 
@@ -165,32 +171,23 @@ def entries_of(receipts: list[Receipt], names: Mapping[int, str]) -> list[Entry]
     return entries
 
 
-def count_by_outcome(found: "QuerySet[Receipt]", filters: Filters) -> tuple[Chart, int, int]:
+def count_by_outcome(tallies: Iterable[Tally], period: Period) -> tuple[Chart, int, int]:
     """The histogram above the log, how many requests there are, and how many of them failed."""
-    period = filters.period
-    steps = found.annotate(step=Step(by_hour=period.by_hour)).values_list("step")
-    counts: Iterable[Any] = steps.annotate(
-        count=Count("pk"), left=Count("pk", filter=LEFT), failed=Count("pk", filter=ERRORS)
-    ).order_by()
-    rows = {step: (count - left - failed, left, failed) for step, count, left, failed in counts}
-    answered, left, failed = zip(*(rows.get(period.key(step), (0, 0, 0)) for step in period.steps), strict=True)
+    counts: Counter[tuple[str, str]] = Counter()
+    for tally in tallies:
+        counts[tally.status, tally.step] += tally.requests
+    keys = [period.key(step) for step in period.steps]
+    answered, left, failed = (
+        [sum(counts[status, key] for status in statuses) for key in keys]
+        for statuses in (("succeeded", "partial"), ("cancelled",), ("error",))
+    )
     series = [
         Series("Answered", answered, colour=0),
         Series("Cancelled", left, colour=5),
         Series("Errors", failed, colour=4),
     ]
     chart = stacked_bars([period.label(step) for step in period.steps], series)
-    return chart, sum(answered) + sum(left) + sum(failed), sum(failed)
-
-
-def latency_of(found: "QuerySet[Receipt]") -> dict[str, str]:
-    """How long the last requests took that were answered, at the median and for the slowest of twenty."""
-    answered = found.exclude(outcome__in=(Receipt.Outcome.FAILED, Receipt.Outcome.LATE))
-    last = list(_newest_first(answered).values_list("milliseconds", flat=True)[:JUDGED])
-    if len(last) < 2:
-        return {"p50": duration_text(last[0]), "p95": duration_text(last[0])} if last else {}
-    twentieths = quantiles(last, n=20, method="inclusive")
-    return {"p50": duration_text(round(twentieths[9])), "p95": duration_text(round(twentieths[18]))}
+    return chart, counts.total(), sum(failed)
 
 
 class Amount(Struct, frozen=True):
@@ -257,10 +254,6 @@ def _error_message(receipt: Receipt) -> str:
         return ""
     task = VideoTask.objects.filter(account_id=receipt.account_id, request_id=receipt.pk).only("error_message").first()
     return task.error_message if task else ""
-
-
-def _newest_first(receipts: "QuerySet[Receipt]") -> "QuerySet[Receipt]":
-    return receipts.order_by("-created_at", "-pk")
 
 
 def _cursor(receipt: Receipt) -> str:

@@ -6,6 +6,14 @@ from django.conf import settings
 from msgspec import Struct
 
 from dashboard.literals import literal, name_of
+from dashboard.sample_pictures import (
+    JAVASCRIPT_READER,
+    PYTHON_READER,
+    name_files,
+    read_in_javascript,
+    read_in_python,
+    read_in_shell,
+)
 from gateway.catalog.openai_parameters import (
     CHAT_BASIC,
     CHAT_OPTIONAL,
@@ -16,8 +24,6 @@ from gateway.catalog.openai_parameters import (
 )
 from gateway.catalog.schema import Model, ModelType
 
-# Pictures in base64 fill screens; of each only the beginning is shown.
-SHOWN_OF_DATA = 40
 # Seconds between two looks at a video.
 PAUSE = 5
 RECORDING = "speech.mp3"
@@ -40,6 +46,8 @@ METHODS: dict[ModelType, tuple[str, tuple[str, ...]]] = {
     "video": ("videos.create_and_poll", ("model", "prompt", "seconds", "size", "input_reference")),
 }
 RAW_TRANSCRIPTS = ("text", "srt", "vtt")
+# A word for addresses and ids, and the language's name.
+LANGUAGES = (("curl", "curl"), ("python", "Python"), ("javascript", "JavaScript"))
 
 
 class Sample(Struct, frozen=True):
@@ -55,10 +63,9 @@ def samples(model: Model, *, key: str = "YOUR_API_KEY", body: dict[str, Any] | N
     """The same call of `model` with curl, Python and JavaScript.
 
     `body` is what the endpoint takes, without the model; a simple call if it is not given. Of a transcription's the
-    file is left out: programs read it from the disk.
+    file is left out: programs read it from the disk. So they do with pictures in base64.
     """
-    fields = {name: _shorten(value) for name, value in (example_body(model) if body is None else body).items()}
-    call = {**fields, "model": model.id}
+    call = {**(example_body(model) if body is None else body), "model": model.id}
     call = {"model": call.pop("model"), **call}
     return [
         Sample("curl", "curl", _curl(model.type, call, key), "bash"),
@@ -88,8 +95,7 @@ def _curl(kind: ModelType, call: dict[str, Any], key: str) -> str:
     if kind == "transcription":
         form = [f"  -F {_shell(f'{name}={value}')}" for name, value in _form_fields(call)]
         return post + " \\\n".join([*form, f'  -F "file=@{RECORDING}"'])
-    data = literal(call, "json", indent=2).replace("'", "'\\''")
-    post += f"  -H \"Content-Type: application/json\" \\\n  -d '{data}'"
+    post += f'  -H "Content-Type: application/json" \\\n  -d {_curl_body(call)}'
     if kind != "video":
         return post
     return (
@@ -97,6 +103,15 @@ def _curl(kind: ModelType, call: dict[str, Any], key: str) -> str:
         "# The answer names the task. Look until it has ended; `video_url` is the clip.\n"
         f'curl {api}/video/status/$TASK_ID \\\n  -H "Authorization: Bearer {key}"'
     )
+
+
+def _curl_body(call: dict[str, Any]) -> str:
+    call, has_pictures = name_files(call)
+    if has_pictures:
+        # By the standard input: pictures are longer than a command may be.
+        return f"@- <<JSON\n{read_in_shell(literal(call, 'json'))}\nJSON"
+    data = literal(call, "json", indent=2).replace("'", "'\\''")
+    return f"'{data}'"
 
 
 def _form_fields(call: dict[str, Any]) -> list[tuple[str, str]]:
@@ -115,9 +130,11 @@ def _shell(text: str) -> str:
 
 
 def _python(kind: ModelType, call: dict[str, Any], key: str) -> str:
-    imports = "import base64\n\n" if _saves_picture(kind, call) else ""
+    call, has_pictures = name_files(call)
+    imports = "import base64\n\n" if has_pictures or _saves_picture(kind, call) else ""
+    reader = f"\n{PYTHON_READER}" if has_pictures else ""
     client = (
-        f"{imports}from openai import OpenAI\n\n"
+        f"{imports}from openai import OpenAI\n\n{reader}"
         f'client = OpenAI(\n    api_key={literal(key, "python")},\n    base_url="{settings.PUBLIC_URL}/v1",\n)\n\n'
     )
     method, known = METHODS[kind]
@@ -134,7 +151,7 @@ def _python(kind: ModelType, call: dict[str, Any], key: str) -> str:
             f"    transcript = client.{method}(\n{arguments}        file=recording,\n    )\n{_python_end(kind, call)}"
         )
     result = "video" if kind == "video" else "response"
-    return f"{client}{result} = client.{method}(\n{arguments})\n{_python_end(kind, call)}"
+    return read_in_python(f"{client}{result} = client.{method}(\n{arguments})\n{_python_end(kind, call)}")
 
 
 def _python_end(kind: ModelType, call: dict[str, Any]) -> str:
@@ -177,11 +194,13 @@ def _python_end(kind: ModelType, call: dict[str, Any]) -> str:
 
 
 def _javascript(kind: ModelType, call: dict[str, Any], key: str) -> str:
+    call, has_pictures = name_files(call)
     imports = 'import OpenAI from "openai";\n'
-    if kind in ("transcription", "video") or _saves_picture(kind, call):
+    if has_pictures or kind in ("transcription", "video") or _saves_picture(kind, call):
         imports = f'import fs from "node:fs";\n{imports}'
+    reader = JAVASCRIPT_READER if has_pictures else ""
     client = (
-        f"{imports}\nconst client = new OpenAI({{\n"
+        f"{imports}\n{reader}const client = new OpenAI({{\n"
         f'  apiKey: {literal(key, "javascript")},\n  baseURL: "{settings.PUBLIC_URL}/v1",\n}});\n\n'
     )
     call = _for_sdk(kind, call)
@@ -194,7 +213,8 @@ def _javascript(kind: ModelType, call: dict[str, Any], key: str) -> str:
         "transcription": ("const transcript", METHODS[kind][0]),
         "video": ("let video", "videos.create"),
     }.get(kind, ("const response", METHODS[kind][0]))
-    return f"{client}{declaration} = await client.{method}({{\n{''.join(fields)}}});\n{_javascript_end(kind, call)}"
+    code = f"{client}{declaration} = await client.{method}({{\n{''.join(fields)}}});\n{_javascript_end(kind, call)}"
+    return read_in_javascript(code)
 
 
 def _javascript_end(kind: ModelType, call: dict[str, Any]) -> str:
@@ -266,12 +286,3 @@ def _picture_file(call: dict[str, Any]) -> str:
 def _saves_picture(kind: ModelType, call: dict[str, Any]) -> bool:
     """Whether a picture comes in base64."""
     return kind == "image" and (bool(call.get("stream")) or call.get("response_format") == "b64_json")
-
-
-def _shorten(value: Any) -> Any:
-    """Data URIs, wherever they stand, with their beginning alone."""
-    if isinstance(value, str):
-        return f"{value[:SHOWN_OF_DATA]}…" if value.startswith("data:") and len(value) > SHOWN_OF_DATA else value
-    if isinstance(value, dict):
-        return {name: _shorten(one) for name, one in value.items()}
-    return [_shorten(one) for one in value] if isinstance(value, list) else value

@@ -1,7 +1,8 @@
-"""A user's settings: who they are, how the account is protected, what is kept of them, and leaving."""
+"""A user's settings: who they are, how the account is protected, what is told by mail and kept of them, and leaving."""
+
+from typing import Any
 
 from allauth.account.decorators import reauthentication_required
-from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -10,25 +11,79 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.models import User
+from accounts.keys import touch_keys
 from accounts.security import security_of
 from billing.amounts import credits_text
 from billing.ledger import open_account
 from dashboard.deletion import delete_account
-from dashboard.export import export_of
+from dashboard.export.archive import archive_of
+from dashboard.settings_forms import DeletionForm, NotificationsForm, ProfileForm
 from dashboard.views import SignedIn
+from gateway.inputs import count_inputs, forget_inputs
 
 
 @login_required
 @require_GET
 @never_cache
 def overview(request: SignedIn) -> HttpResponse:
+    return _render(request)
+
+
+@login_required
+@require_POST
+def change_profile(request: SignedIn) -> HttpResponse:
+    form = ProfileForm(request.user, request.POST)
+    if not form.is_valid():
+        return _render(request, profile=form)
+    form.save()
+    messages.success(request, "Your name is saved.")
+    return redirect("settings")
+
+
+@login_required
+@require_POST
+def change_notifications(request: SignedIn) -> HttpResponse:
+    form = NotificationsForm(request.user, request.POST)
+    if not form.is_valid():
+        return _render(request, notifications=form)
+    form.save()
+    messages.success(request, "Your notifications are saved.")
+    return redirect("settings")
+
+
+@login_required
+@require_POST
+def keep_inputs(request: SignedIn) -> HttpResponse:
+    """`keep=on` or nothing: turning it off erases what is kept."""
+    user = request.user
+    user.keeps_inputs = request.POST.get("keep") == "on"
+    user.save(update_fields=["keeps_inputs"])
+    touch_keys(user)
+    if user.keeps_inputs:
+        messages.success(request, f"Prompts of new requests are kept for {settings.INPUT_DAYS} days.")
+    else:
+        erased = forget_inputs(user.pk)
+        messages.success(
+            request,
+            f"Prompts are not kept any more. Those of {erased:,} request{'' if erased == 1 else 's'} were erased.",
+        )
+    return redirect("settings")
+
+
+def _render(request: SignedIn, **forms: Any) -> HttpResponse:
+    """The page, with those forms that were sent as they came."""
+    user = request.user
     context = {
-        "security": security_of(request.user),
+        "profile": ProfileForm(user),
+        "notifications": NotificationsForm(user),
+        **forms,
+        "security": security_of(user),
         "file_days": settings.MEDIA_FILE_DAYS,
         "link_hours": settings.MEDIA_LINK_SECONDS // 3600,
+        "input_days": settings.INPUT_DAYS,
+        "inputs": count_inputs(user.pk),
         "conversation_minutes": int(settings.SESSION_IDLE_SECONDS // 60),
         "sessions_enabled": settings.SESSIONS_ENABLED,
     }
@@ -40,30 +95,12 @@ def overview(request: SignedIn) -> HttpResponse:
 @never_cache
 def export(request: SignedIn) -> StreamingHttpResponse:
     """The user's own data, to be saved as a file."""
-    name = f"arkroute-{timezone.now():%Y-%m-%d}.json"
+    name = f"arkroute-{timezone.now():%Y-%m-%d}.zip"
     return StreamingHttpResponse(
-        export_of(request.user),
-        content_type="application/json",
+        archive_of(request.user),
+        content_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-class DeletionForm(forms.Form):
-    """Takes what nobody types by mistake."""
-
-    email = forms.EmailField(
-        label="Your e-mail address", widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"})
-    )
-
-    def __init__(self, user: User, data: dict[str, str] | None = None) -> None:
-        super().__init__(data)
-        self.user = user
-
-    def clean_email(self) -> str:
-        email = User.objects.normalize_email(self.cleaned_data["email"])
-        if email != self.user.email:
-            raise forms.ValidationError(f"This is not the address of this account. Type {self.user.email}.")
-        return email
 
 
 @login_required
@@ -78,5 +115,9 @@ def deletion(request: SignedIn) -> HttpResponse:
         logout(request)
         messages.success(request, "Your account is deleted. A last mail to your address says so.")
         return redirect("account_login")
-    context = {"form": form, "credits": credits_text(open_account(request.user).available)}
+    context = {
+        "form": form,
+        "credits": credits_text(open_account(request.user).available),
+        "signup_credits": settings.SIGNUP_CREDITS,
+    }
     return render(request, "dashboard/delete_account.html", context)

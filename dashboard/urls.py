@@ -1,12 +1,18 @@
 from django.urls import path, re_path
 
-from dashboard import gallery, home, keys, landing, requests, settings, usage, views
+from dashboard import gallery, home, keys, landing, notices, requests, settings, usage, views
 from dashboard.catalogue import views as catalogue
 from dashboard.documentation import views as documentation
-from dashboard.explorer import explorer
+from dashboard.documentation.feed import ChangelogFeed
+from dashboard.explorer import describe_call, explorer
+from dashboard.palette import search
 
 urlpatterns = [
     path("settings/", settings.overview, name="settings"),
+    path("settings/profile/", settings.change_profile, name="change_profile"),
+    path("settings/notifications/", settings.change_notifications, name="change_notifications"),
+    path("settings/inputs/", settings.keep_inputs, name="keep_inputs"),
+    path("notices/off/<str:token>/", notices.turn_off_notices, name="turn_off_notices"),
     path("settings/export/", settings.export, name="export_data"),
     path("settings/delete/", settings.deletion, name="delete_account"),
     path("", landing.landing, name="index"),
@@ -22,9 +28,12 @@ urlpatterns = [
     path("gallery/", gallery.gallery, name="gallery"),
     path("gallery/<str:piece_id>/delete/", gallery.delete, name="delete_piece"),
     path("explorer/", explorer, name="explorer"),
+    path("explorer/call/", describe_call, name="describe_call"),
     re_path(r"^docs/?$", documentation.first_page, name="documentation"),
     re_path(r"^docs/(?P<name>[a-z-]+)/?$", documentation.page, name="documentation_page"),
     re_path(r"^docs/(?P<name>[a-z-]+)\.md$", documentation.page_markdown, name="documentation_markdown"),
+    path("docs/changelog.atom", ChangelogFeed(), name="changelog_feed"),
+    path("search.json", search, name="search"),
     path("llms.txt", documentation.llms, name="llms"),
     path("llms-full.txt", documentation.llms_full, name="llms_full"),
     path("billing/", views.billing, name="billing"),

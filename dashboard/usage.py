@@ -1,10 +1,9 @@
 """Usage: what was called and what it cost, by model, key or type."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -15,24 +14,27 @@ from msgspec import Struct
 from accounts.models import User
 from billing.amounts import credits_number, credits_text
 from dashboard.charts import Chart, stacked_bars
+from dashboard.choices import Choice
 from dashboard.periods import CUSTOM, NAMES
-from dashboard.receipts import GROUPS, STATUSES, Breakdown, Filters, break_down, key_names, percent, read_filters
+from dashboard.receipts import (
+    GROUPS,
+    JUDGED,
+    STATUSES,
+    Breakdown,
+    Filters,
+    break_down,
+    key_names,
+    latency_of,
+    percent,
+    read_filters,
+)
 from dashboard.tables import Cell, csv_response
+from dashboard.tallies import Tally, read_tallies
 from dashboard.views import SignedIn
-from gateway.models import Receipt
 
 # The least that is worth a line of a scale, in millicredits.
 TENTH_OF_A_CREDIT = 100
 MEASURES = {"credits": ("Credits", "spent"), "requests": ("Requests", "requests"), "errors": ("Errors", "errors")}
-
-
-class Choice(Struct, frozen=True):
-    """One of several that a page offers: a link, or an option of a list."""
-
-    name: str
-    url: str = ""
-    value: str = ""
-    is_chosen: bool = False
 
 
 class Line(Struct, frozen=True):
@@ -42,6 +44,7 @@ class Line(Struct, frozen=True):
     url: str
     requests: int
     errors: int
+    error_rate: str
     credits: str
     share: str
     each: str
@@ -53,11 +56,19 @@ class Line(Struct, frozen=True):
 def usage(request: SignedIn) -> HttpResponse:
     """`?range=&by=&show=&model=&key=`: all that the page shows stands in its address."""
     filters, by, show = read_filters(request.GET), read_group(request.GET), _read_measure(request.GET)
-    breakdown = break_down(request.user, filters, by)
+    tallies = read_tallies(request.user.pk, filters.period)
+    breakdown = break_down(request.user, filters, by, tallies)
+    latency = latency_of(filters.find(request.user))
+    errors = breakdown.total.errors
     context = {
-        **filter_bar(request.user, filters, "/usage/", {"by": by, "show": show}),
+        **filter_bar(request.user, filters, "/usage/", {"by": by, "show": show}, tallies),
         "breakdown": breakdown,
         "spent": credits_text(breakdown.total.spent),
+        "errors_note": f"{errors:,} request{'' if errors == 1 else 's'}, not charged",
+        "latency": latency,
+        "latency_note": f"95th percentile {latency['p95']}" if latency else "nothing was answered",
+        "judged": JUDGED,
+        "measure": MEASURES[show][0],
         "chart": chart_of(breakdown, show),
         "chart_title": f"{MEASURES[show][0]} by {by}, {filters.period.text}",
         "measures": [
@@ -106,9 +117,10 @@ def group_links(filters: Filters, by: str, path: str, **more: str) -> list[Choic
 
 
 def filter_bar(
-    user: User, filters: Filters, path: str, more: dict[str, str], *, statuses: bool = False
+    user: User, filters: Filters, path: str, more: dict[str, str], tallies: Iterable[Tally], *, statuses: bool = False
 ) -> dict[str, Any]:
-    """What `parts/filters.html` shows. `more` are the other words of the page's address, which it keeps."""
+    """What `parts/filters.html` shows. `more` are the other words of the page's address, which it keeps, and `tallies`
+    all of the period."""
     names = key_names(user)
     return {
         "filters": filters,
@@ -121,7 +133,7 @@ def filter_bar(
             )
             for word in NAMES
         ],
-        "models": _options(_models_of(Filters(filters.period).find(user)), filters.model),
+        "models": _options(_models_of(tallies), filters.model),
         "keys": _options({str(key): name for key, name in names.items()}, filters.key),
         "statuses": _options({word: name for word, (name, _) in STATUSES.items()}, filters.status) if statuses else [],
         "kept": more,
@@ -130,8 +142,8 @@ def filter_bar(
     }
 
 
-def _models_of(receipts: "QuerySet[Receipt]") -> dict[str, str]:
-    return {model: model for model in receipts.values_list("model", flat=True).distinct().order_by("model")}
+def _models_of(tallies: Iterable[Tally]) -> dict[str, str]:
+    return {model: model for model in sorted({tally.model for tally in tallies})}
 
 
 def _options(names: dict[str, str], chosen: str) -> list[Choice]:
@@ -155,6 +167,7 @@ def _line(breakdown: Breakdown, filters: Filters, by: str, at: int) -> Line:
         url=filters.url("/usage/requests/", **narrowed) if narrowed else "",
         requests=sums.requests,
         errors=sums.errors,
+        error_rate=sums.error_rate,
         credits=credits_text(sums.spent),
         share=percent(sums.spent, breakdown.total.spent),
         each=credits_text(round(sums.spent / sums.requests)),

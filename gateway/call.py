@@ -74,6 +74,7 @@ class Call(Struct):
     ignored_params: list[str] = field(default_factory=list)
     model: str = ""
     from_page: bool = False  # of ours, such as the explorer
+    kept: tuple[Any, ...] = ()  # rows of what it asks for, written with its receipt: see `gateway.inputs`
     cookie_session_id: str = ""  # that the client's cookie names
     named_session_id: str = ""  # that the client made itself, as `ark_stateful`
     new_session_id: str = ""  # of the session to begin where there is none to go on with

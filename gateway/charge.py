@@ -161,13 +161,17 @@ class Charge:
         try:
             try:
                 await ledger.capture(
-                    call.request_id, call.caller.user_id, captured, overrun=overrun, also=(receipt, *self._also)
+                    call.request_id,
+                    call.caller.user_id,
+                    captured,
+                    overrun=overrun,
+                    also=(receipt, *call.kept, *self._also),
                 )
             except ledger.HoldClosed as closed:
                 if closed.state == Hold.State.RELEASED:
                     call.charged = 0
                     late = {"outcome": Receipt.Outcome.LATE.value, "captured": 0, "overrun": 0}
-                    await ledger.record((ledger.NewRow(Receipt, receipt.values | late), *self._also))
+                    await ledger.record((ledger.NewRow(Receipt, receipt.values | late), *call.kept, *self._also))
         except ledger.LedgerUnavailable:
             if not self.is_left_over:
                 logger.error("%s: the ledger is away, its capture is tried again", call.request_id)
@@ -185,10 +189,11 @@ class Charge:
         receipt = self._receipt(Receipt.Outcome.FAILED, Usage(reported=False), error_code=_code_of(error))
         self.call.charged = 0
         self._settle_reservation(0)
+        rows = (receipt, *self.call.kept)
         try:
-            await ledger.release(self.call.request_id, self.call.caller.user_id, also=(receipt,))
+            await ledger.release(self.call.request_id, self.call.caller.user_id, also=rows)
         except ledger.HoldClosed:
-            await ledger.record((receipt,))
+            await ledger.record(rows)
         except ledger.LedgerUnavailable:
             # The caller's own error is the one to report; the hold lapses at its deadline.
             return

@@ -1,7 +1,7 @@
-"""What all tests need: a database whose ledger can be flushed, and no writer or session left behind."""
+"""What all tests need: a database that is soon empty again, and no writer or session left behind."""
 
+import gc
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -9,8 +9,7 @@ from django.apps import apps
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission
 from django.db import connection
-from django.db.models.signals import post_migrate
-from django.test import Client
+from django.test import Client, TransactionTestCase
 
 from accounts.database import close_database_threads
 from accounts.models import User
@@ -18,35 +17,30 @@ from arkroute.management.commands.audit_ledger import RECEIPTS
 from billing import group_commit
 from billing.audit import CHECKS, find_errors
 from gateway.providers import polling
+from tests.emptying import Emptying
 
-append_only = import_module("billing.migrations.0002_append_only_entries")
+
+def pytest_configure() -> None:
+    """What is imported and collected stays: to look through it for garbage, again and again, would find none."""
+    gc.disable()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def flushable_ledger() -> Iterator[None]:
-    """Django empties the tables between tests, which the ledger's triggers refuse: they are taken off meanwhile."""
-    flush = connection.ops.execute_sql_flush
-
-    def flush_without_triggers(statements: list[str]) -> Any:
-        with connection.schema_editor() as editor:
-            append_only.take_off(None, editor)
-        try:
-            return flush(statements)
-        finally:
-            with connection.schema_editor() as editor:
-                append_only.put_on(None, editor)
-
-    connection.ops.execute_sql_flush = flush_without_triggers
-    yield
-    connection.ops.execute_sql_flush = flush
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """At the end the writer is closed, and Postgres told to end the sessions of threads that have gone."""
-    # Each flush would make all permissions again, two thirds of its time.
-    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
-    yield
+    """Tables are emptied in our own way. At the end the writer is closed, and Postgres told to end what is left.
+
+    Threads that have gone leave sessions there.
+    """
+    with django_db_blocker.unblock():
+        empty = Emptying()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: empty())
+        yield
     group_commit.close()
     close_database_threads()
     if connection.vendor == "postgresql":

@@ -1,7 +1,11 @@
 """The settings of the tests: the product's own, on a database of their own, with the network off."""
 
 import os
+import re
 import tempfile
+from pathlib import Path
+
+import certifi
 
 from tests.services import postgres_url
 
@@ -15,7 +19,11 @@ for name in (
     *("DASHSCOPE_API_KEY", "REDIS_URL", "MODEL_ALIASES", "SELFHOSTED_POOLS", "LOCAL_CHAT_GGUF", "LOCAL_AUDIO"),
 ):
     os.environ.pop(name, None)
-if "PYTEST_XDIST_WORKER" not in os.environ:  # which inherits the one of the process that started it
+if "PYTEST_XDIST_WORKER" not in os.environ:  # which inherits what the process that started it has set
+    # Each client of httpx reads all authorities, 20 ms long, and there is none outside that a test may speak to.
+    authority = Path(os.environ["ARKROUTE_DATA"], "one-authority.pem")
+    authority.write_text(re.search(r"(?s)-----BEGIN.*?END CERTIFICATE-----\n", Path(certifi.where()).read_text())[0])
+    os.environ["SSL_CERT_FILE"] = str(authority)
     os.environ.pop("DATABASE_URL", None)
     if os.environ.get("ARKROUTE_TEST_DATABASE") == "postgres":
         os.environ["DATABASE_URL"] = postgres_url()

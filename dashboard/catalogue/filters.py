@@ -8,6 +8,7 @@ from django.http import QueryDict
 from msgspec import Struct
 
 from dashboard.catalogue.offers import TYPE_NAMES, Offer
+from dashboard.choices import Choice
 
 # The most credits that a model's usual call may cost.
 PRICES = (1, 3, 10, 50)
@@ -17,14 +18,6 @@ SORTS: dict[str, tuple[str, Callable[[Offer], Any]]] = {
     "new": ("Newest first", lambda offer: -offer.model.created.toordinal()),
     "name": ("Name", lambda offer: offer.model.id),
 }
-
-
-class Choice(Struct, frozen=True):
-    """One that a field offers."""
-
-    value: str
-    name: str
-    is_chosen: bool
 
 
 class Query(Struct, frozen=True):
@@ -100,6 +93,6 @@ def choices(query: Query, offers: Iterable[Offer]) -> dict[str, list[Choice]]:
         "sorts": (query.sort, {"": "Suggested", **{value: name for value, (name, _) in SORTS.items()}}),
     }
     return {
-        field: [Choice(value, name, value == chosen) for value, name in names.items()]
+        field: [Choice(name, value=value, is_chosen=value == chosen) for value, name in names.items()]
         for field, (chosen, names) in fields.items()
     }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from django.conf import settings
 from msgspec import Struct
 
 from billing.amounts import credits_text, money_text
@@ -56,17 +57,24 @@ MINUTE, HOUR = 60, 3600
 
 
 class Offer(Struct, frozen=True):
-    """A model at its price: `credits` for one `unit`, which is `money` in dollars. `takes` are short facts."""
+    """A model at its price: `credits` for one `unit`, which is `money` in dollars. `takes` are short facts. An empty
+    `latency` is not known."""
 
     model: Model
     credits: str
     money: str
     unit: str
     takes: tuple[str, ...]
+    latency: str = ""
 
     @property
     def url(self) -> str:
         return f"/models/{quote(self.model.id)}/"
+
+    @property
+    def explorer_url(self) -> str:
+        """Where it can be tried."""
+        return f"/explorer/?model={quote(self.model.id, safe='')}"
 
     @property
     def type_name(self) -> str:
@@ -85,6 +93,15 @@ def list_offers() -> list[Offer]:
         return types.index(model.type), suggested.index(model.id) if model.id in suggested else len(suggested)
 
     return [offer_of(model) for model in sorted(filter(is_available, list_models()), key=place)]
+
+
+def try_url() -> str:
+    """Where a newcomer makes a first image: in the explorer, with the cheapest image model that is no sandbox, or with
+    whatever there is."""
+    images = [offer for offer in list_offers() if offer.model.type == "image"]
+    by_vendors = [offer for offer in images if offer.model.provider in settings.PROVIDERS]
+    cheapest = min(by_vendors or images, key=lambda offer: offer.model.base, default=None)
+    return cheapest.explorer_url if cheapest else "/explorer/"
 
 
 def offer_of(model: Model) -> Offer:

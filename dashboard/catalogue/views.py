@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
+from msgspec.structs import replace
 
 from dashboard.catalogue.details import details_of, leads_to
 from dashboard.catalogue.filters import choices, find, read_query
+from dashboard.catalogue.latency import DAYS, latencies
 from dashboard.catalogue.offers import TYPE_PAGES, list_offers, offer_of
 from dashboard.catalogue.parameters import parameter_table
 from dashboard.catalogue.prices import price_table
@@ -22,12 +24,14 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     """All models, or those that the address asks for: `?q=&type=&provider=&price=&sort=`."""
     offers = list_offers()
     query = read_query(request.GET, offers)
-    groups = find(offers, query)
+    measured = latencies()
+    groups = find((replace(offer, latency=measured.get(offer.model.id, "")) for offer in offers), query)
     context = {
         "query": query,
         "groups": groups,
         "found": sum(len(group.offers) for group in groups),
         "total": len(offers),
+        "latency_days": DAYS,
         **choices(query, offers),
     }
     return render(request, "dashboard/catalogue.html", context)
@@ -50,6 +54,8 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "model": found,
         "table": price_table(found),
         "details": details_of(found),
+        "latency": latencies().get(found.id, ""),
+        "latency_days": DAYS,
         "parameters": parameter_table(found),
         "samples": samples(found),
         "aliases": aliases_of(found),

@@ -42,6 +42,7 @@ def facts() -> dict[str, Any]:
         "default_output_tokens": DEFAULT_OUTPUT_TOKENS,
         "link_hours": settings.MEDIA_LINK_SECONDS // HOUR,
         "file_days": settings.MEDIA_FILE_DAYS,
+        "input_days": settings.INPUT_DAYS,
         "session_minutes": round(settings.SESSION_IDLE_SECONDS / 60),
         "has_stand_ins": settings.ARKROUTE_STAND_INS,
         "model_count": len(models),

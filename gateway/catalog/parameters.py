@@ -145,13 +145,14 @@ def _tools(spec: ChatSpec) -> Schema:
 
 def _message(spec: ChatSpec) -> Schema:
     parts = ["text", "image_url"] if spec.vision and "image_url" not in spec.refuses else ["text"]
+    part = {"type": "object", "properties": {"type": {"type": "string", "examples": parts}}, "required": ["type"]}
     return {
         "type": "object",
         "properties": {
             "role": {"type": "string", "enum": ["system", "developer", "user", "assistant", "tool"], "default": "user"},
             "content": {
                 "description": f"A text, or a list of parts: {', '.join(parts)}.",
-                "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}, {"type": "null"}],
+                "anyOf": [{"type": "string"}, {"type": "array", "items": part}, {"type": "null"}],
             },
         },
         "required": ["role"],

@@ -13,6 +13,7 @@ from gateway.charge import Charge, charging
 from gateway.errors import InvalidValue, ProviderError, ProviderFault
 from gateway.flows.delivery import Delivery
 from gateway.flows.dialect import Delivered, Dialect
+from gateway.inputs import note_inputs
 from gateway.limits.allowed import find_model
 from gateway.pricing import affordable_output, quote
 from gateway.providers.base import ChatProvider, Deployment
@@ -38,6 +39,7 @@ async def complete(call: Call, request: ChatRequest, dialect: Dialect | None = N
     model = find_model(call, request.model)
     spec = _chat_spec(model.chat, request)
     call.model = request.model
+    note_inputs(call, request.body)
     deployments = dialect.choose(call, await find_deployments(model, request))
     async with conversation(call, request, deployments) as turn, charging(call, quote(model, request)) as charge:
         _cap_output(call, charge, request)
@@ -60,6 +62,7 @@ async def stream(call: Call, request: ChatRequest, dialect: Dialect | None = Non
     model = find_model(call, request.model)
     spec = _chat_spec(model.chat, request)
     call.model = request.model
+    note_inputs(call, request.body)
     deployments = dialect.choose(call, await find_deployments(model, request))
     async with conversation(call, request, deployments) as turn, charging(call, quote(model, request)) as charge:
         _cap_output(call, charge, request)

@@ -7,6 +7,7 @@ from gateway.call import Call
 from gateway.catalog.schema import EmbeddingSpec
 from gateway.charge import charging
 from gateway.errors import InvalidValue, ProviderError, ProviderFault
+from gateway.inputs import note_inputs
 from gateway.limits.allowed import find_model
 from gateway.pricing import quote
 from gateway.providers.base import EmbeddingProvider
@@ -32,6 +33,7 @@ async def embed(call: Call, request: EmbeddingRequest) -> dict[str, Any]:
         )
     deployments = await find_deployments(model, request)
     call.model, call.ignored_params = request.model, ignored_params(deployments[0].model, request)
+    note_inputs(call, request.body)
     async with charging(call, quote(model, request)) as charge:
         answer = await execute(
             call,

@@ -16,6 +16,7 @@ from gateway.errors import Overloaded, ProviderError
 from gateway.flows import image_events
 from gateway.flows.image_events import token_counts
 from gateway.flows.results import Result, rows_of, take_results
+from gateway.inputs import note_inputs
 from gateway.limits.allowed import find_model
 from gateway.media import signed_url
 from gateway.pricing import quote
@@ -121,6 +122,7 @@ async def _read(call: Call, asked: AskedImage) -> _Job:
     model = find_model(call, asked.fields.model)
     request = fit_image(asked, model)
     call.model = asked.fields.model
+    note_inputs(call, asked.body)
     if asked.names_addresses:
         await check_balance(call, quote(model, request).base)
     began = perf_counter()

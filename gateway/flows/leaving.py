@@ -6,8 +6,9 @@ import logging
 from django.db import transaction
 
 from accounts.database import run_in_database_thread
+from gateway.inputs import forget_inputs
 from gateway.jobs.looking import try_to_cancel
-from gateway.models import StoredPicture, VideoTask, WebhookDelivery, WebhookSecret
+from gateway.models import Notice, NoticePreferences, StoredPicture, VideoTask, WebhookDelivery, WebhookSecret
 from gateway.sessions import current_store
 from gateway.sessions.store import StoreUnavailable
 from gateway.tasks import life
@@ -23,7 +24,9 @@ AT_ONCE = 256
 
 
 async def leave(account_id: int) -> None:
-    """Videos under way are cancelled; results, webhooks and conversations go. Receipts stay: they explain the ledger.
+    """Videos under way are cancelled; results, webhooks, conversations, kept prompts and notices go.
+
+    Receipts stay: they explain the ledger.
 
     A video whose provider does not stop comes to its end and is charged; nobody is told of it, and its clip goes with
     its days. May be called again where it was cut short.
@@ -37,11 +40,14 @@ async def leave(account_id: int) -> None:
 
 
 def _silence(account_id: int) -> list[str]:
-    """Nothing more is sent to the owner's servers. The ids of the tasks that go on."""
+    """Nothing more is sent to the owner or the owner's servers. The ids of the tasks that go on."""
     tasks = VideoTask.objects.filter(account_id=account_id, ended_at=None)
     tasks.update(webhook_url="")
     WebhookDelivery.objects.filter(account_id=account_id).delete()
     WebhookSecret.objects.filter(account_id=account_id).delete()
+    Notice.objects.filter(user_id=account_id).delete()
+    NoticePreferences.objects.filter(user_id=account_id).delete()
+    forget_inputs(account_id)
     return list(tasks.values_list("pk", flat=True))
 
 

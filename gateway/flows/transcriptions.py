@@ -16,6 +16,7 @@ from gateway.call import Call
 from gateway.catalog.schema import Model
 from gateway.charge import charging, check_balance
 from gateway.errors import InvalidValue, ProviderError
+from gateway.inputs import note_inputs
 from gateway.limits.allowed import find_model
 from gateway.pricing import quote_transcription
 from gateway.providers.base import Deployment, TranscriptionProvider
@@ -188,6 +189,8 @@ def _compare_lengths(call: Call, answer: TranscriptionAnswer, request: Transcrip
 
 def _note(call: Call, asked: AskedTranscription, deployment: Deployment) -> None:
     call.model = asked.model
+    said = {"language": asked.language, "prompt": asked.prompt, "temperature": asked.temperature}
+    note_inputs(call, {"model": asked.model, **said, "response_format": asked.format, "file": asked.file.data})
     if deployment.model.transcription is not None:
         call.ignored_params = ignored_fields(asked, deployment.model.transcription)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from time import time
@@ -19,6 +20,7 @@ from gateway.call import Call
 from gateway.catalog.schema import Model
 from gateway.charge import check_balance, check_limit, insufficient
 from gateway.errors import ConcurrencyExceeded, KeyCreditsSpent, NotCancellable, Overloaded, TaskNotFound, TaskNotReady
+from gateway.inputs import note_inputs
 from gateway.jobs.looking import try_to_cancel
 from gateway.limits import spending
 from gateway.limits.allowed import find_model
@@ -55,6 +57,7 @@ async def create(call: Call, asked: AskedVideo) -> VideoTask:
     """
     model = find_model(call, asked.model)
     call.model = asked.model
+    note_inputs(call, asked.body)
     request = fit_video(asked, model, reference=new_task_id())
     quote = quote_video(model, request.seconds, request.resolution, request.audio)
     check_limit(call, quote)
@@ -211,25 +214,25 @@ async def _write_within_limit(call: Call, task: VideoTask) -> None:
     """Like `_write`; raises `KeyCreditsSpent` where the key has a limit of credits and the task would exceed it."""
     caller = call.caller
     if not caller.credit_limit:
-        await run_in_database_thread(_write, task, caller.concurrent_videos)
+        await run_in_database_thread(_write, task, caller.concurrent_videos, call.kept)
         return
     reservation = await spending.reserve(call, task.cost, task.cost, afresh=True)
     spent = 0
     try:
-        await run_in_database_thread(_write, task, caller.concurrent_videos)
+        await run_in_database_thread(_write, task, caller.concurrent_videos, call.kept)
         spent = task.cost
     finally:
         reservation.settle(spent)
 
 
-def _write(task: VideoTask, most: int) -> None:
-    """Writes the task, its first event and its hold, unless the key has `most` tasks under way."""
+def _write(task: VideoTask, most: int, kept: Sequence[ledger.NewRow]) -> None:
+    """Writes the task, its first event and its hold, unless the key has `most` tasks under way; `kept` along."""
     with transaction.atomic():
         # The account's lock makes the count exact: whoever else begins a task of its keys waits.
         CreditAccount.objects.select_for_update().filter(pk=task.account_id).first()
         _check_room(task.api_key_id, most)
         events = life.begin(task, task.created_at)
-        ledger.apply_now([money.hold(task, also=(task, *events))])
+        ledger.apply_now([money.hold(task, also=(task, *events, *kept))])
 
 
 def _check_room(key_id: int, most: int) -> None:

@@ -39,6 +39,9 @@ ADD_UP_SECONDS = 600.0
 LATE = timedelta(seconds=60)
 SWEEP_FROM = 1000  # counters; below it nothing needs to be dropped
 
+# Callers who were refused and whose keys' owners are yet to be told: by the key's line and period.
+_refused: dict[tuple[int, str], Caller] = {}
+
 
 async def reserve(call: Call, at_least: int, at_most: int, *, afresh: bool = False) -> "Reservation":
     """`at_most` of what the call's key has left in its period, or less, if that is `at_least`. To be settled once.
@@ -57,6 +60,13 @@ async def check_left(call: Call, least: int) -> None:
 async def spent_by(caller: Caller) -> int:
     """What the caller's key has spent in its period, with what is reserved for calls under way."""
     return (await _current_counter(caller)).spent
+
+
+def take_refused() -> list[Caller]:
+    """Callers whose calls were refused here for their keys' limits since this was last asked: one for each limit."""
+    callers = list(_refused.values())
+    _refused.clear()
+    return callers
 
 
 def spent_by_key(account_id: int, since: datetime) -> dict[int, int]:
@@ -181,6 +191,7 @@ def _charged(receipts: "QuerySet[Receipt]") -> int:
 def _left(caller: Caller, counter: Counter, at_least: int) -> int:
     left = caller.credit_limit - counter.spent
     if left < at_least:
+        _refused[caller.line_id, caller.credit_period] = caller
         raise KeyCreditsSpent(
             f"The key `{caller.key_prefix}…` may spend {credits_text(caller.credit_limit)} credits a "
             f"{caller.credit_period} and has {credits_text(max(0, left))} left; this call costs "

@@ -3,6 +3,8 @@
 Belongs here: data, constraints and small truths about a row. Does not: what is done with it.
 """
 
+from gateway.models.inputs import KeptInput
+from gateway.models.notices import Notice, NoticeKind, NoticeLook, NoticePreferences
 from gateway.models.pictures import StoredPicture
 from gateway.models.providers import DisabledKey, PoolReplica, ReplicaReport
 from gateway.models.receipts import Receipt
@@ -11,6 +13,11 @@ from gateway.models.webhooks import WebhookDelivery, WebhookSecret
 
 __all__ = [
     "DisabledKey",
+    "KeptInput",
+    "Notice",
+    "NoticeKind",
+    "NoticeLook",
+    "NoticePreferences",
     "PoolReplica",
     "Receipt",
     "ReplicaReport",

@@ -78,6 +78,7 @@ class VideoTask(models.Model):
     forgotten = models.BooleanField(default=False, help_text="deleted by its owner")
 
     class Meta:
+        permissions = (("fail_videotask", "Can fail a video and release its credits"),)
         constraints = (
             models.CheckConstraint(name="a_task_costs_something", condition=Q(cost__gt=0)),
             models.CheckConstraint(
@@ -95,6 +96,7 @@ class VideoTask(models.Model):
             models.Index(fields=("api_key_id",), condition=Q(ended_at__isnull=True), name="open_tasks_of_a_key"),
             models.Index(fields=("account", "id"), name="tasks_of_an_account"),
             models.Index(fields=("served_model_id", "-ended_at"), name="how_long_a_model_takes"),
+            models.Index(fields=("ended_at",), condition=Q(ended_at__isnull=False), name="tasks_by_their_end"),
         )
 
     def __str__(self) -> str:

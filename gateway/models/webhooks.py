@@ -58,6 +58,8 @@ class WebhookDelivery(models.Model):
         verbose_name_plural = "webhook deliveries"
         indexes = (
             models.Index(fields=("next_at",), condition=Q(state="pending"), name="deliveries_to_try"),
+            # Of those given up it is the end of the last try's claim, a minute later at most.
+            models.Index(fields=("next_at",), condition=Q(state="failed"), name="deliveries_given_up"),
             models.Index(fields=("account", "-created_at"), name="deliveries_of_an_account"),
         )
 

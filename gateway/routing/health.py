@@ -143,6 +143,11 @@ def find_circuit(label: str) -> Circuit | None:
     return _circuits.get(label)
 
 
+def open_circuits() -> dict[str, float]:
+    """The labels to which this process sends nothing now, and for how many seconds more."""
+    return {label: circuit.wait for label, circuit in list(_circuits.items()) if circuit.wait}
+
+
 def note_answer(label: str) -> None:
     """A provider's model answered a request."""
     _answered[label] = monotonic()

@@ -46,6 +46,15 @@ class Rest(Struct, frozen=True):
         return max(0.0, self.until - monotonic())
 
 
+class RestingKey(Struct, frozen=True):
+    """A key that this process lets rest. `model` as the provider names it."""
+
+    provider: str
+    fingerprint: str
+    model: str
+    seconds: float
+
+
 class Refusal(Struct, frozen=True):
     """Why a key is disabled. `until` is of time.time."""
 
@@ -96,6 +105,11 @@ def find_rest(deployment: Deployment) -> Rest | None:
         del _rests[name]
         return None
     return rest
+
+
+def list_rests() -> list[RestingKey]:
+    """The keys that rest in this process now."""
+    return [RestingKey(*name, rest.seconds) for name, rest in list(_rests.items()) if rest.seconds]
 
 
 def is_disabled(deployment: Deployment) -> bool:

@@ -1,89 +1,68 @@
-/** The call that the form would make, in a program. The key is no part of it: it is read from the environment. */
+/** The call in several languages, as the server writes it. The key is put in here, and the server never sees it. */
 
-import { API } from "./api.js";
+import { copyText } from "./dom.js";
+import { loadWithKey, saveWithKey } from "./memory.js";
 
-// Pictures in base64 fill screens; of each only the beginning is shown.
-const SHOWN_OF_DATA = 40;
+// What stands for the key in the server's code.
+const PLACE = "YOUR_API_KEY";
 
-/** `{curl, python, javascript}` for a task that `create` makes and `status` shows. `site` is this site's address. */
-export function codeForTask(site, { create, status }, body) {
-  const shown = Object.fromEntries(Object.entries(body).map(([name, value]) => [name, shorten(value)]));
-  const api = site + API;
-  return {
-    curl: curl(api, create, status, shown),
-    python: python(api, create, status, shown),
-    javascript: javascript(api, create, status, shown),
-  };
+export class CodePanel {
+  /** `root` holds a panel for each language, `[data-language]`, the box `withKey` and its row. `key()` is the API key. */
+  constructor(root, { key }) {
+    this.key = key;
+    this.texts = {};
+    this.panels = [...root.querySelectorAll("[data-language]")];
+    this.box = root.querySelector("[data-part=withKey]");
+    this.row = root.querySelector("[data-part=withKeyRow]");
+    this.box.checked = loadWithKey();
+    this.box.addEventListener("change", () => {
+      saveWithKey(this.box.checked);
+      this.showKey();
+    });
+    for (const panel of this.panels) {
+      const button = panel.querySelector("[data-part=copy]");
+      button.addEventListener("click", () => copyText(button, this.#written(panel.dataset.language)));
+    }
+  }
+
+  /** `code`: `[{language, text, html}]`. */
+  show(code) {
+    this.texts = Object.fromEntries(code.map(({ language, text }) => [language, text]));
+    for (const { language, html } of code) {
+      const panel = this.panels.find((one) => one.dataset.language === language);
+      // The server has escaped all that was typed in.
+      panel.querySelector("code").innerHTML = html;
+    }
+    this.places = this.panels.flatMap((panel) => textsWithPlace(panel.querySelector("code")));
+    this.showKey();
+  }
+
+  /** Shows the key, of which nobody who looks over a shoulder should read much, where the code needs it. */
+  showKey() {
+    this.row.hidden = !this.key();
+    const shown = this.#isWithKey ? masked(this.key()) : PLACE;
+    for (const { node, text } of this.places ?? []) node.data = text.replaceAll(PLACE, shown);
+  }
+
+  get #isWithKey() {
+    return this.box.checked && Boolean(this.key());
+  }
+
+  #written(language) {
+    const text = this.texts[language] ?? "";
+    return this.#isWithKey ? text.replaceAll(PLACE, () => this.key()) : text;
+  }
 }
 
-function curl(api, create, status, body) {
-  const json = JSON.stringify(body, null, 2).replaceAll("'", `'\\''`);
-  return `curl ${api}${create} \\
-  -H "Authorization: Bearer $ARKROUTE_API_KEY" \\
-  -H "Content-Type: application/json" \\
-  -d '${json}'
-
-# The answer holds the task's id. Ask for it until its status is no longer "processing":
-curl ${api}${status}/<task_id> \\
-  -H "Authorization: Bearer $ARKROUTE_API_KEY"
-`;
+function textsWithPlace(element) {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    if (walker.currentNode.data.includes(PLACE)) found.push({ node: walker.currentNode, text: walker.currentNode.data });
+  }
+  return found;
 }
 
-function python(api, create, status, body) {
-  return `import os
-import time
-
-import requests
-
-api = "${api}"
-session = requests.Session()
-session.headers["Authorization"] = f"Bearer {os.environ['ARKROUTE_API_KEY']}"
-
-answer = session.post(f"{api}${create}", json=${indent(pythonLiteral(body), "")})
-answer.raise_for_status()
-task = answer.json()
-while task["status"] == "processing":
-    time.sleep(2)
-    task = session.get(f"{api}${status}/{task['task_id']}").json()
-print(task["video_url"] or task["error"])
-`;
-}
-
-function javascript(api, create, status, body) {
-  return `const api = "${api}";
-const headers = {
-  "Authorization": \`Bearer \${process.env.ARKROUTE_API_KEY}\`,
-  "Content-Type": "application/json",
-};
-
-const answer = await fetch(\`\${api}${create}\`, {
-  method: "POST",
-  headers,
-  body: JSON.stringify(${indent(JSON.stringify(body, null, 2), "  ")}),
-});
-if (!answer.ok) throw new Error(await answer.text());
-let task = await answer.json();
-while (task.status === "processing") {
-  await new Promise((resolve) => setTimeout(resolve, 2000));
-  task = await (await fetch(\`\${api}${status}/\${task.task_id}\`, { headers })).json();
-}
-console.log(task.video_url ?? task.error);
-`;
-}
-
-/** JSON's strings and numbers are Python's, too; its three words are not. */
-function pythonLiteral(body) {
-  const lines = Object.entries(body).map(([name, value]) => {
-    const literal = { true: "True", false: "False", null: "None" }[String(value)];
-    return `    ${JSON.stringify(name)}: ${typeof value !== "string" && literal ? literal : JSON.stringify(value)},`;
-  });
-  return `{\n${lines.join("\n")}\n}`;
-}
-
-function indent(code, by) {
-  return code.replaceAll("\n", `\n${by}`);
-}
-
-function shorten(value) {
-  return typeof value === "string" && value.startsWith("data:") ? `${value.slice(0, SHOWN_OF_DATA)}…` : value;
+function masked(key) {
+  return key.length > 16 ? `${key.slice(0, 8)}…${key.slice(-4)}` : "…";
 }

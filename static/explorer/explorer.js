@@ -1,202 +1,312 @@
-/** The explorer: a form for a model's parameters, a run of it, and the code that does the same. */
+/** The explorer: a form for a model's parameters, what the call costs, its code, a run of it, and what came of it. */
 
-import { ApiError, call } from "./api.js";
-import { codeForTask } from "./code.js";
-import { creditsText, make, partsOf } from "./dom.js";
-import { estimate } from "./estimate.js";
+import { ApiError } from "./api.js";
+import { CodePanel } from "./code.js";
+import { Cost } from "./cost.js";
+import { partsOf } from "./dom.js";
+import { Drafts } from "./drafts.js";
 import { ParameterForm } from "./form.js";
+import { History } from "./history.js";
+import { jsonText } from "./json.js";
 import { KeyField } from "./key.js";
-import { follow } from "./live.js";
-import { loadDraft, loadRun, saveDraft, saveRun } from "./memory.js";
-import { hideProblem, showProblem } from "./problem.js";
-import { makeTabs } from "./tabs.js";
-import { TaskView } from "./task.js";
-import { cancelVideo, createVideo, PATHS, readVideo } from "./video.js";
+import { keepable } from "./memory.js";
+import { ModelPicker } from "./picker.js";
+import { Quote } from "./quote.js";
+import { Report } from "./report.js";
+import { makeViews } from "./views.js";
+
+// Milliseconds.
+const DOUBLE_CLICK = 500;
+const UNKNOWN_COST = "Whether it was charged is not known: see your balance.";
+// Pixels at the top that the site's header covers.
+const HEADER = 56;
 
 const root = document.getElementById("explorer");
 const parts = partsOf(root);
 const form = new ParameterForm(parts.parameters, parts.more);
-const key = new KeyField(parts, { onChange: resume });
-const view = new TaskView(root, { refresh: () => readVideo(key.value, followed.taskId).catch(() => null) });
-let models = [];
-// The task that is followed, and how to stop that.
-let followed = { taskId: null, stop: new AbortController() };
+const cost = new Cost(parts);
+const code = new CodePanel(parts.code, { key: () => key.value });
+const report = new Report(parts, { receipts: root.dataset.receipts });
+const quote = new Quote({ onAnswer: showQuote });
+const key = new KeyField(parts, { onChange: keyChanged });
+const picker = new ModelPicker(parts, { onChange: modelChanged });
+const past = new History(parts, { onOpen: open });
 
-const model = () => models.find(({ id }) => id === parts.model.value);
+// What a view is given of the page.
+const page = {
+  key: () => key.value,
+  model: () => picker.model,
+  announce: (text) => (parts.announcement.textContent = text),
+  changed: ask,
+  site: root.dataset.site,
+  estimate: () => estimate,
+  has: (field) => form.has(field),
+  fill: (values) => {
+    form.fill(values);
+    ask();
+  },
+  write: (values) => {
+    form.write(values);
+    ask();
+  },
+};
+const views = makeViews(root, (type) => ({ ...page, ...reportsOf(type) }));
+const drafts = new Drafts();
+// The last answer of each type.
+const answers = {};
+// The answer to the last question about the price, and the run that is under way.
+let estimate = null;
+let running = null;
+// The type and the model whose form is shown.
+let shown = {};
 
-/** Shows `error` where results are shown. `cost` says what it means for the credits. */
-function report(error, cost = "") {
-  parts.empty.hidden = true;
-  showProblem(parts.problem, error, cost);
+const view = () => views[picker.type];
+
+/** What a view says of its calls, also while another type is looked at. */
+function reportsOf(type) {
+  return {
+    answered: (answer) => {
+      answers[type] = answer;
+      if (type === picker.type) showAnswer();
+    },
+    failed: (error, consequence) => {
+      report.fail(type, error, consequence);
+      showButtons();
+    },
+    ended: (taskId, credits) => {
+      past.tellCost(taskId, credits);
+      key.check();
+      showButtons();
+      if (type === picker.type) reveal(parts.result);
+    },
+  };
 }
 
 // --- The form --------------------------------------------------------------------------------------------------------
 
-async function showModels() {
-  try {
-    const { body } = await call("GET", "/models");
-    models = body.data.filter(({ type }) => type === "video");
-  } catch (error) {
-    report(error);
+function modelChanged() {
+  const { model, type } = picker;
+  if (shown.type !== type) showType(type);
+  if (model && shown.id !== model.id) {
+    if (shown.id) drafts.take(type, form);
+    shown = { type, id: model.id };
+    form.show(view().schema(model), drafts.of(type));
+    showAddress();
+    ask({ atOnce: true });
+  }
+  showButtons();
+}
+
+function showType(type) {
+  if (shown.id) drafts.take(shown.type, form);
+  shown = {};
+  for (const panel of root.querySelectorAll("[data-view]")) panel.hidden = panel.dataset.view !== type;
+  report.show(type);
+  showAnswer();
+}
+
+/** Asks for the price and the code of the call as it is filled in, and keeps that for a reload. */
+function ask({ atOnce = false } = {}) {
+  const { model, type } = picker;
+  if (!model || shown.id !== model.id) return;
+  const read = form.read();
+  const body = view().compose(read);
+  quote.ask(model.id, view().describe(body), { atOnce });
+  drafts.save(type, model.id, read);
+}
+
+function showQuote(answer) {
+  estimate = answer?.estimate ?? null;
+  if (answer?.code) code.show(answer.code);
+  if (estimate) {
+    cost.show(estimate);
     return;
   }
-  const groups = new Map(models.map(({ vendor }) => [vendor, make("optgroup", { label: vendor })]));
-  for (const { id, vendor, pricing } of models) {
-    groups.get(vendor).append(make("option", { value: id }, `${id} · ${creditsText(pricing.credits)}`));
-  }
-  parts.model.replaceChildren(...groups.values());
-  const draft = loadDraft();
-  const wanted = new URLSearchParams(location.search).get("model") ?? draft?.model;
-  const cheapest = models.toSorted((one, other) => one.pricing.credits - other.pricing.credits)[0];
-  const chosen = models.find(({ id }) => id === wanted) ?? cheapest;
-  if (!chosen) return;
-  parts.model.value = chosen.id;
-  parts.run.disabled = false;
-  showModel(draft?.values ?? {});
+  const refusal = answer?.error;
+  const isBeside = refusal?.param && form.hint(refusal.param, shortened(refusal.message));
+  const message = isBeside ? "See above" : shortened(refusal?.message ?? "The price is not to be had at the moment.");
+  cost.refuse(message.replaceAll("`", ""));
 }
 
-function showModel(values) {
-  const { pricing, description, parameters } = model();
-  parts.description.textContent = `${description} ${creditsText(pricing.credits)} for ${pricing.seconds} seconds.`;
-  form.show(parameters, values);
-  showRequest();
-}
-
-/** What follows from the form: the estimate, the code, and what a reload must not lose. */
-function showRequest() {
-  const values = form.read();
-  parts.estimate.textContent = `About ${creditsText(estimate(model(), values))}`;
-  const code = codeForTask(root.dataset.site, PATHS, { model: model().id, ...values });
-  for (const [language, text] of Object.entries(code)) parts[language].textContent = text;
-  const kept = Object.entries(values).filter(([, value]) => !String(value).startsWith("data:"));
-  parts.copied.textContent = "";
-  saveDraft({ model: model().id, values: Object.fromEntries(kept) });
+/** Without the end of a long list of what is allowed. */
+function shortened(message) {
+  return message.length > 240 ? `${message.slice(0, 220)}…` : message;
 }
 
 // --- A run -----------------------------------------------------------------------------------------------------------
 
 async function run(event) {
   event.preventDefault();
-  hideProblem(parts.problem);
+  const { type, model } = picker;
+  if (!model || isBusy()) return;
   if (!key.value) {
     key.refuse("Paste an API key: the call is made with it, and paid by its owner.");
     return;
   }
   if (!form.check()) return;
-  const values = form.read();
-  parts.run.disabled = true;
-  parts.run.textContent = "Sending…";
+  const filled = form.read();
+  const body = view().compose(filled);
+  const stop = new AbortController();
+  running = { type, stop, begun: Date.now() };
+  report.begin(type, { label: view().busyLabel ?? "Running…", estimate });
+  showButtons();
+  parts.resultTab.click();
+  reveal(parts.result);
+  page.announce(view().busyLabel ?? "Running…");
   try {
-    const { body: task, requestId, standIn } = await createVideo(key.value, { model: model().id, ...values });
-    saveRun({ taskId: task.task_id, requestId, standIn, estimate: estimate(model(), values) });
-    history.replaceState(null, "", `?task=${encodeURIComponent(task.task_id)}`);
-    watch(task);
-    parts.title.focus();
+    const outcome = await view().run(body, { signal: stop.signal });
+    finish(type, outcome, { model: model.id, values: filled });
   } catch (error) {
-    refuse(error);
+    refuse(type, error);
   } finally {
-    parts.run.textContent = "Run";
-    parts.run.disabled = isFollowing();
+    running = null;
+    showButtons();
+    reveal(parts.result);
   }
+}
+
+async function finish(type, outcome, call) {
+  const { requestId, credits = null, taskId = null, picture = null, summary } = outcome;
+  past.add({ type, ...call, values: keepable(call.values), summary, credits, requestId, taskId, picture });
+  if (taskId) {
+    // Its own view tells what becomes of it.
+    report.forget(type);
+    showAddress();
+    key.check();
+    return;
+  }
+  report.succeed(type, outcome);
+  page.announce(parts.state.textContent);
+  report.tellBalance(type, await key.check());
+  ask();
 }
 
 /** Says that the API refused the call, and goes to what has to be changed. */
-function refuse(error) {
-  if (!(error instanceof ApiError)) throw error;
-  const unknown = "The video may have been begun all the same: see your balance before you run it again.";
-  report(error, error.status ? "Nothing was charged." : unknown);
-  if (error.status === 401) {
-    key.refuse(error.message);
-  } else if (!error.param || !form.refuse(error.param, error.message)) {
-    parts.title.focus();
-  }
-}
-
-function isFollowing() {
-  return followed.taskId !== null && !view.isEnded && !followed.stop.signal.aborted;
-}
-
-/** Follows `task` on the page until its end. */
-async function watch(task) {
-  followed.stop.abort();
-  const stop = new AbortController();
-  followed = { taskId: task.task_id, stop };
-  hideProblem(parts.problem);
-  view.begin(loadRun(task.task_id) ?? {});
-  view.show(task);
-  parts.run.disabled = isFollowing();
-  try {
-    await follow(task.task_id, key.value, {
-      signal: stop.signal,
-      onEvent: (event) => view.add(event),
-      onTask: (found) => view.show(found),
-      onConnection: (name) => view.showConnection(name),
-    });
-  } catch (error) {
-    view.stop();
-    stop.abort();
-    report(error, "The video itself goes on.");
-  }
-  if (followed.stop !== stop) return;
-  parts.run.disabled = isFollowing();
-  key.check();
-}
-
-async function cancel() {
-  hideProblem(parts.problem);
-  parts.cancel.disabled = true;
-  try {
-    view.show(await cancelVideo(key.value, followed.taskId));
-    parts.title.focus();
-  } catch (error) {
-    report(error);
-  } finally {
-    parts.cancel.disabled = false;
-  }
-}
-
-/** Takes up the task that the page's address names, as after a reload. */
-async function resume() {
-  const taskId = addressedTask();
-  if (!taskId || isFollowing()) return;
-  if (!key.value) {
-    parts.empty.hidden = false;
-    parts.emptyText.textContent = "Give your API key to see the video that this page's address names.";
+async function refuse(type, error) {
+  if (error.name === "AbortError") {
+    report.stop(type, views[type].stoppedText ?? "What was delivered by then is charged: your requests tell how much.");
+    page.announce("Stopped");
+    key.check();
     return;
   }
-  hideProblem(parts.problem);
+  if (!(error instanceof ApiError)) {
+    report.forget(type);
+    throw error;
+  }
+  report.fail(type, error, error.cost ?? (error.status ? "Not charged." : UNKNOWN_COST));
+  await key.check();
+  if (error.status === 401) key.refuse(error.message);
+  else if (error.param) form.refuse(error.param, shortened(error.message));
+}
+
+function stop() {
+  if (!running) view().stop?.();
+  // The second click of two that were meant for "Run" is none for "Stop", which is in its place.
+  else if (Date.now() - running.begun > DOUBLE_CLICK) running.stop.abort();
+}
+
+function isBusy() {
+  return Boolean(running) || Boolean(view().isAtWork);
+}
+
+function showButtons() {
+  const isAtWork = isBusy();
+  const [now, other] = isAtWork ? [parts.stop, parts.run] : [parts.run, parts.stop];
+  const hadFocus = document.activeElement === other;
+  now.hidden = false;
+  other.hidden = true;
+  if (hadFocus) now.focus();
+  parts.run.setAttribute("aria-disabled", String(!picker.model));
+  // An answer belongs to the model that was asked.
+  parts.types.disabled = parts.model.disabled = Boolean(running);
+}
+
+// --- What came of it -------------------------------------------------------------------------------------------------
+
+function showAnswer() {
+  const answer = answers[picker.type];
+  parts.json.textContent = answer === undefined ? "" : jsonText(answer);
+  parts.jsonPanel.hidden = answer === undefined;
+  parts.jsonEmpty.hidden = answer !== undefined;
+}
+
+/** Takes up a call of the history: its form, and for a video its task. */
+async function open(entry) {
+  if (running || !picker.has(entry.model)) return;
+  drafts.put(entry.type, entry.values);
+  shown = {};
+  await choose(entry.model, entry.type);
+  if (entry.taskId) await resume(entry.taskId);
+  reveal(parts.call);
+  parts.parameters.querySelector("textarea, input, select")?.focus();
+}
+
+async function choose(id, type = null) {
   try {
-    const task = await readVideo(key.value, taskId);
-    // Unless another was run meanwhile.
-    if (addressedTask() === taskId && !isFollowing()) watch(task);
+    await picker.choose(id, type);
   } catch (error) {
-    report(error);
+    report.fail(picker.type, error, "");
   }
 }
 
-function addressedTask() {
-  return new URLSearchParams(location.search).get("task");
+/** Takes up a video's task, as after a reload. */
+async function resume(taskId) {
+  if (!taskId || !views.video) return;
+  if (!key.value) {
+    views.video.invite("Give your API key to see the video that this page's address names.");
+    return;
+  }
+  try {
+    await views.video.resume(taskId);
+    showAddress();
+  } catch (error) {
+    report.fail("video", error, "");
+    showButtons();
+  }
+}
+
+function keyChanged() {
+  code.showKey();
+  const taskId = new URLSearchParams(location.search).get("task");
+  if (taskId && !views.video?.isAtWork) resume(taskId);
 }
 
 // --- The page --------------------------------------------------------------------------------------------------------
 
-function copyCode() {
-  const shown = parts.samples.querySelector('[role="tabpanel"]:not([hidden])');
-  navigator.clipboard.writeText(shown.textContent).then(
-    () => (parts.copied.textContent = "Copied"),
-    () => (parts.copied.textContent = "The browser did not allow it."),
-  );
+/** The address names what is shown, and leads back to it. */
+function showAddress() {
+  const asked = new URLSearchParams({ model: picker.id });
+  const taskId = view().taskId ?? (picker.type === "video" ? new URLSearchParams(location.search).get("task") : null);
+  if (taskId) asked.set("task", taskId);
+  history.replaceState(null, "", `?${asked}`);
 }
 
-parts.model.addEventListener("change", () => showModel(form.read()));
+/** Scrolls to `element`, unless its beginning is in view. */
+function reveal(element) {
+  const { top } = element.getBoundingClientRect();
+  if (top < HEADER || top > innerHeight * 0.7) element.scrollIntoView({ block: "start" });
+}
+
+function begin() {
+  const asked = new URLSearchParams(location.search);
+  const type = asked.has("task") ? "video" : null;
+  const wanted = [asked.get("model") ?? drafts.last?.model, root.dataset.first];
+  choose(wanted.find((id) => picker.has(id, type)) ?? "", type);
+  resume(asked.get("task"));
+}
+
 parts.call.addEventListener("submit", run);
+parts.stop.addEventListener("click", stop);
 parts.call.addEventListener("input", ({ target }) => {
-  if (target !== parts.key && target !== parts.model) showRequest();
+  if (target !== parts.key && target !== parts.model && !parts.types.contains(target)) ask();
 });
-parts.cancel.addEventListener("click", cancel);
-// Browsers have no clipboard for pages that came by plain http.
-parts.copy.hidden = !navigator.clipboard;
-parts.copy.addEventListener("click", copyCode);
-makeTabs(parts.languages);
-await showModels();
-resume();
+parts.call.addEventListener("change", ({ target }) => {
+  if (target.type === "file") ask();
+});
+parts.call.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) parts.call.requestSubmit();
+});
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData?.files.length) form.pictures?.takeFiles(event.clipboardData.files);
+});
+begin();

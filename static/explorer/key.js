@@ -20,6 +20,7 @@ export class KeyField {
       parts.key.value = "";
       forgetKey();
       this.check();
+      onChange();
       goTo(parts.key);
     });
     this.check();
@@ -35,19 +36,26 @@ export class KeyField {
     goTo(this.parts.key);
   }
 
-  /** Shows what the key's owner has left, or that the key is none. */
+  /** Shows what the key's owner has left, or that the key is none. Resolves to those credits, or null. */
   async check() {
     const { key, forget, balance } = this.parts;
-    balance.textContent = "";
-    forget.hidden = !this.value;
+    const { value } = this;
+    forget.hidden = !value;
     mark(key, "");
-    if (!this.value) return;
+    if (!value) {
+      balance.textContent = "";
+      return null;
+    }
     try {
-      const { body } = await call("GET", "/account", { key: this.value });
-      balance.textContent = `${creditsText(body.credits.available)} available`;
+      const { available } = (await call("GET", "/account", { key: value })).body.credits;
+      if (this.value !== value) return null;
+      balance.textContent = `${creditsText(available)} available`;
+      return available;
     } catch (error) {
+      if (this.value !== value) return null;
+      balance.textContent = error.status === 401 ? "" : "The balance is not to be had at the moment.";
       if (error.status === 401) mark(key, error.message);
-      else balance.textContent = "The balance is not to be had at the moment.";
+      return null;
     }
   }
 }

@@ -1,7 +1,7 @@
 /** A task on the page: its state in words, its progress, its events, and in the end its clip or why there is none. */
 
 import { serverNow } from "./api.js";
-import { creditsText, make, partsOf } from "./dom.js";
+import { copyText, creditsText, make, partsOf } from "./dom.js";
 
 const WORDS = {
   queued: "Waiting for its turn",
@@ -17,10 +17,17 @@ const CONNECTIONS = {
 };
 
 export class TaskView {
-  /** `refresh()` gets the task anew: links to clips expire. */
-  constructor(root, { refresh }) {
+  /**
+   * `refresh()` gets the task anew: links to clips expire. `announce(text)` tells those who cannot see. `receipts` is
+   * where a request's receipt is, with `ID` in its place, or nothing.
+   */
+  constructor(root, { refresh, announce, receipts }) {
     this.parts = partsOf(root);
     this.refresh = refresh;
+    this.announce = announce;
+    this.receipts = receipts;
+    this.task = null;
+    this.parts.copyTask.addEventListener("click", () => copyText(this.parts.copyTask, this.task.task_id));
     this.parts.video.addEventListener("error", () => this.#replaceLink());
   }
 
@@ -32,7 +39,7 @@ export class TaskView {
     this.endedAt = null;
     this.linkIsFresh = false;
     const { parts } = this;
-    parts.empty.hidden = true;
+    parts.videoEmpty.hidden = true;
     parts.task.hidden = false;
     parts.standIn.hidden = !run.standIn;
     parts.bar.hidden = parts.percent.hidden = parts.cancel.hidden = parts.cancel.disabled = false;
@@ -47,6 +54,14 @@ export class TaskView {
     this.clock = setInterval(() => this.#showTime(), 1000);
   }
 
+  /** Shows that there is none. */
+  clear() {
+    clearInterval(this.clock);
+    this.task = null;
+    this.parts.task.hidden = true;
+    this.parts.videoEmpty.hidden = false;
+  }
+
   /** Shows the task as an event or an answer tells it. What is older than what is shown changes nothing. */
   show(task, eventType = "") {
     if (this.isEnded || (this.task && task.status === "processing" && task.progress < this.task.progress)) return;
@@ -55,11 +70,9 @@ export class TaskView {
     this.task = task;
     const isQueued = eventType === "video.queued" || (!eventType && !task.progress && this.state !== "processing");
     this.#showState(task.status === "processing" && isQueued ? "queued" : task.status);
-    const { bar, percent, json, cancel, answer } = this.parts;
+    const { bar, percent, cancel } = this.parts;
     bar.value = task.progress;
     percent.textContent = `${task.progress} %`;
-    json.textContent = JSON.stringify(task, null, 2);
-    answer.hidden = false;
     if (this.isEnded) {
       clearInterval(this.clock);
       cancel.hidden = true;
@@ -113,11 +126,12 @@ export class TaskView {
   }
 
   #showState(state) {
-    const { state: shown, announcement, task } = this.parts;
+    const { state: shown, task } = this.parts;
     if (state === this.state) return;
     this.state = state;
     task.dataset.state = state;
-    shown.textContent = announcement.textContent = WORDS[state];
+    shown.textContent = WORDS[state];
+    this.announce(WORDS[state]);
   }
 
   #showTime() {
@@ -133,8 +147,8 @@ export class TaskView {
       Cost: this.#cost(),
       Model: task.model,
       Length: `${task.duration.toLocaleString("en", { maximumFractionDigits: 1 })} s`,
-      Task: task.task_id,
-      Request: run.requestId,
+      Task: make("code", {}, task.task_id),
+      Request: this.#request(run.requestId),
     };
     const rows = Object.entries(facts).filter(([, value]) => value);
     this.parts.about.replaceChildren(...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
@@ -142,10 +156,17 @@ export class TaskView {
 
   #cost() {
     const { estimate } = this.run;
-    const estimated = estimate === undefined ? "" : `estimate: ${creditsText(estimate)}`;
+    const estimated = estimate === undefined ? "" : `estimate ~${creditsText(estimate)}`;
     if (!this.isEnded) return estimated && `${estimated}, held until the end`;
-    const charged = this.task.credits ? `${creditsText(this.task.credits)} charged` : "not charged";
-    return estimated ? `${charged} (${estimated})` : charged;
+    const charged = this.task.credits ? `${creditsText(this.task.credits)} charged` : "Not charged";
+    return [charged, estimated].filter(Boolean).join(" · ");
+  }
+
+  #request(requestId) {
+    if (!requestId) return null;
+    const id = make("code", {}, requestId);
+    if (!this.receipts || !this.isEnded) return id;
+    return make("a", { class: "link", href: this.receipts.replace("ID", encodeURIComponent(requestId)) }, id);
   }
 
   #showClip(task) {

@@ -2,12 +2,13 @@
 new one cannot stay away."""
 
 import re
+from time import sleep
 from typing import Any
 
 import httpx
 import pytest
 
-from accounts.keys import issue_key
+from accounts.keys import issue_key, revoke_key
 from api import urls
 from api.express import ROUTES
 from billing.models import Hold
@@ -16,13 +17,14 @@ from tests.pictures import picture
 from tests.recordings import recording
 
 CHAT = {"model": "sandbox-chat", "messages": [{"role": "user", "content": "Hello!"}]}
+PICTURE = {"model": "sandbox-image", "prompt": "a cat", "size": "256x256"}  # small: it is painted
 # A good body for each route, the model of a provider that can be pointed at a dead port, and a model of another kind.
 BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "/v1/chat/completions": (CHAT, "gpt-5.4-mini", "sandbox-image"),
     "/v1/responses": ({"model": "sandbox-chat", "input": "Hello!"}, "gpt-5.4-mini", "sandbox-image"),
     "/v1/embeddings": ({"model": "sandbox-embedding", "input": "Hello!"}, "text-embedding-3-small", "sandbox-chat"),
-    "/v1/images/generations": ({"model": "sandbox-image", "prompt": "a cat"}, "gpt-image-2", "sandbox-chat"),
-    "/v1/images/edits": ({"model": "sandbox-image", "prompt": "a cat"}, "gpt-image-2", "sandbox-chat"),
+    "/v1/images/generations": (PICTURE, "gpt-image-2", "sandbox-chat"),
+    "/v1/images/edits": (PICTURE, "gpt-image-2", "sandbox-chat"),
     "/v1/audio/transcriptions": ({"model": "sandbox-transcription"}, "openai-whisper-1", "sandbox-chat"),
     "/v1/video/generations": ({"model": "sandbox-video", "prompt": "a cat"}, "kling-v2-master", "sandbox-chat"),
     "/v1/videos": ({"model": "sandbox-video", "prompt": "a cat"}, "kling-v2-master", "sandbox-chat"),
@@ -30,7 +32,7 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
 # These answer with a task, which is charged, or fails, when it ends: tests/api/test_videos.py.
 TASK_ROUTES = frozenset({"/v1/video/generations", "/v1/videos"})
 # Fields of a good body that may be left out.
-OPTIONAL = {"/v1/videos": {"model"}}
+OPTIONAL = {"/v1/videos": {"model"}, "/v1/images/generations": {"size"}, "/v1/images/edits": {"size"}}
 # The routes that take a form, and the file in it; the others take JSON.
 FILES = {
     "/v1/audio/transcriptions": {"file": ("a.wav", recording("wav", 1.0))},
@@ -348,17 +350,17 @@ def test_the_clients_own_request_id_comes_back_beside_ours(http, alice, route, b
     assert response.headers["x-request-id"].startswith("req_")
 
 
-def test_a_revoked_key_is_refused_within_a_second(http, alice, route, body) -> None:
-    from time import sleep
-
-    from accounts.keys import revoke_key
-
-    issued = issue_key(alice.user, "short-lived")
-    headers = {"authorization": f"Bearer {issued.secret}"}
-    assert send(http, route, body, headers=headers).status_code == 200
-    revoke_key(issued.api_key)
+def test_a_revoked_key_is_refused_within_a_second_on_every_route(http, alice) -> None:
+    keys = {route: issue_key(alice.user, "short-lived") for route in BODIES}
+    headers = {route: {"authorization": f"Bearer {issued.secret}"} for route, issued in keys.items()}
+    for route, (body, _, _) in BODIES.items():
+        assert send(http, route, body, headers=headers[route]).status_code == 200, route
+    for issued in keys.values():
+        revoke_key(issued.api_key)
     sleep(0.9)
-    assert_error(send(http, route, body, headers=headers), 401, "invalid_api_key", "authentication_error")
+    for route, (body, _, _) in BODIES.items():
+        refused = send(http, route, body, headers=headers[route])
+        assert_error(refused, 401, "invalid_api_key", "authentication_error")
 
 
 def test_a_key_asks_for_no_model_that_is_not_on_its_list(http, alice, route, body) -> None:

@@ -12,6 +12,7 @@ from dashboard.samples import samples
 from gateway.catalog import get_model
 from gateway.catalog.schema import MODEL_TYPES
 from gateway.providers.sandbox import images, videos
+from tests.pictures import picture
 
 AUDIO = Path(__file__).resolve().parents[1] / "audio" / "sentence.flac"
 PHOTO = "data:image/png;base64," + "iVBORw0KGgo" * 20
@@ -23,6 +24,7 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
     ("sandbox-transcription", {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]}),
     ("sandbox-image", {"prompt": "a boat", "size": "64x64", "response_format": "b64_json", "output_format": "webp"}),
     ("sandbox-image", {"prompt": "a boat", "size": "64x64", "stream": True, "partial_images": 0}),
+    ("sandbox-image", {"prompt": 'it\'s "$HOME" `x` \\ \n', "size": "64x64", "image": [PHOTO, PHOTO]}),
     ("sandbox-video", {"prompt": "a boat", "duration": 1, "aspect_ratio": "1:1", "audio": False}),
 ]
 CALLS = [(f"sandbox-{kind}", None) for kind in MODEL_TYPES] + BODIES
@@ -30,12 +32,14 @@ CALLS = [(f"sandbox-{kind}", None) for kind in MODEL_TYPES] + BODIES
 
 @pytest.fixture
 def folder(job_loop, settings, gateway_url, tmp_path, monkeypatch) -> Path:
-    """Where a sample is pasted: there is a recording."""
+    """Where a sample is pasted: there are a recording and two pictures."""
     monkeypatch.setattr(images, "paint", lambda prompt, width, height, *more: Image.new("RGB", (width, height)))
     monkeypatch.setattr(videos, "FRAMES_PER_SECOND", 2)
     monkeypatch.setattr(videos, "frame_size", lambda *shape: (160, 90))
     settings.PUBLIC_URL = gateway_url
     shutil.copy(AUDIO, tmp_path / "speech.mp3")
+    for name in ("input.png", "input-2.png"):
+        (tmp_path / name).write_bytes(picture())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -80,7 +84,7 @@ def test_javascript_can_be_read(folder: Path) -> None:
             assert checked.returncode == 0, checked.stderr
 
 
-def test_a_picture_in_base64_does_not_fill_the_screen() -> None:
+def test_a_picture_in_base64_is_read_from_a_file() -> None:
     for sample in samples(get_model("nano-banana-2"), body={"prompt": "the same in winter", "image": PHOTO}):
         assert PHOTO not in sample.code
-        assert "data:image/png;base64," in sample.code
+        assert "input.png" in sample.code

@@ -235,8 +235,8 @@ def test_a_stream_that_must_speak_before_its_replica_does_tells_of_the_session(
     http, alice, replicas, monkeypatch
 ) -> None:
     """Clients whose prompts take long to read have most to gain by it."""
-    monkeypatch.setattr(sse, "KEEP_ALIVE", 0.4)
-    slow = [{"role": "user", "content": "upstream:delay=1"}]
+    monkeypatch.setattr(sse, "KEEP_ALIVE", 0.2)
+    slow = [{"role": "user", "content": "upstream:delay=0.5"}]
     first = post(http, alice, messages=slow, stream=True)
     assert first.text.startswith(": keep-alive\n\n")
     assert first.headers[STATE] == "new"

@@ -9,6 +9,7 @@ import pytest
 from api.errors import STATUSES
 from gateway.catalog import get_model
 from gateway.errors import CLIENT_ERRORS, ProviderFault
+from gateway.routing import retry
 from tests.api.conftest import Person
 from tests.upstreams.contract import Contract, Failure, behave, good_post, secrets_of
 from tests.upstreams.vendors import CONTRACTS as ALL_CONTRACTS
@@ -25,6 +26,12 @@ FAILURES = [
 
 def names(value: object) -> str:
     return value if isinstance(value, str) else getattr(value, "name", "")
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which waits a second try is worth, tests/gateway/test_routing_rank.py knows."""
+    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.3)
 
 
 @pytest.fixture

@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
+from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET_KEY = "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz"
@@ -79,11 +82,12 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("migrated")
-    environment = clean_environment(folder) | {"DEBUG": "on", "SECRET_KEY": SECRET_KEY}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
-    return folder / "arkroute.sqlite3"
+def migrated_database(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any) -> Path:
+    """A copy of the database of the tests' own, while it is empty."""
+    file = tmp_path_factory.mktemp("migrated") / "arkroute.sqlite3"
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(file)])
+    return file
 
 
 @pytest.fixture
@@ -107,6 +111,18 @@ def production(data_folder: Path) -> dict[str, str]:
         "ALLOWED_HOSTS": "api.example.com",
         "PUBLIC_URL": "https://api.example.com",
     }
+
+
+@pytest.fixture
+def beside(transactional_db: None, tmp_path: Path) -> dict[str, str]:
+    """The environment of a process that works on the database of the test's own.
+
+    The test has to be marked `django_db(transaction=True)`: the process then ends before the tables are emptied.
+    """
+    folder = tmp_path / "beside"
+    folder.mkdir()
+    address = f"sqlite:///{connection.settings_dict['NAME']}"
+    return clean_environment(folder) | {"DEBUG": "on", "SECRET_KEY": settings.SECRET_KEY, "DATABASE_URL": address}
 
 
 @pytest.fixture

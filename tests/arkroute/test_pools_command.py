@@ -8,6 +8,9 @@ import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.keys import issue_key
+from accounts.models import User
+from billing.ledger import grant_signup_credits
 from gateway.models import PoolReplica
 from gateway.pools import find_pool, reports
 from gateway.pools.replica import Health
@@ -101,18 +104,23 @@ def test_where_two_pools_share_an_address_the_pool_is_asked_for(transactional_db
     assert PoolReplica.objects.get(draining=True).pool == "vectors"
 
 
-def test_a_running_gateway_reports_and_follows(serve, development) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_running_gateway_reports_and_follows(serve, beside, settings) -> None:
     """Two processes: what one writes the other reads."""
     with FakeReplica("a", models=("llama",)) as one, FakeReplica("b", models=("llama",)) as other:
         pool = {"replicas": [one.base_url, other.base_url], "models": {"llama": {}}}
-        environment = development | {
-            "SELFHOSTED_POOLS": json.dumps({"gpus": pool}),
-            "ENGINE_URL": f"http://127.0.0.1:{find_free_port()}",
+        settings.SELFHOSTED_POOLS = {"gpus": pool}
+        settings.ENGINE_URL = f"http://127.0.0.1:{find_free_port()}"
+        environment = beside | {
+            "SELFHOSTED_POOLS": json.dumps(settings.SELFHOSTED_POOLS),
+            "ENGINE_URL": settings.ENGINE_URL,
             "SESSIONS_ENABLED": "off",
         }
-        running = serve(environment)
-        key = run_manage(environment, "issue_key", "--email", "alice@example.com").stdout.split()[-1]
+        alice = User.objects.create_user("alice@example.com")
+        grant_signup_credits(alice)
+        key = issue_key(alice, "test", requests_per_minute=100_000).secret
         headers = {"authorization": f"Bearer {key}"}
+        running = serve(environment)
         body = {"model": "llama", "messages": [{"role": "user", "content": "Hello!"}]}
 
         def is_left_alone(replica: FakeReplica) -> bool:
@@ -123,11 +131,10 @@ def test_a_running_gateway_reports_and_follows(serve, development) -> None:
             return replica.chats == before
 
         assert not is_left_alone(one)
-        drained = run_manage(environment, "pools", "drain", one.base_url)
-        assert drained.returncode == 0, drained.stdout
+        pools("drain", one.base_url)
         running.wait_until(lambda: is_left_alone(one))
         assert other.chats
-        shown = run_manage(environment, "pools").stdout
+        shown = pools()
         assert "up, draining" in shown
         assert "asked" not in shown, "the running process had told"
         assert httpx.get(f"{running.url}/readyz").json()["pool:gpus"] == "ok"

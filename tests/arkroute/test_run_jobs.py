@@ -4,32 +4,41 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 from channels_redis.core import RedisChannelLayer
 from django.core.management import CommandError, call_command
+from django.db.migrations.recorder import MigrationRecorder
 
+from accounts.keys import issue_key
+from accounts.models import User
+from billing.ledger import grant_signup_credits
 from gateway.hints import GROUP
-from tests.arkroute.conftest import run_manage
 from tests.services import redis_url
 
 
+@pytest.fixture
+def alice(transactional_db) -> dict[str, str]:
+    """The headers of somebody with credits."""
+    user = User.objects.create_user("alice@example.com")
+    grant_signup_credits(user)
+    return {"authorization": f"Bearer {issue_key(user, 'test').secret}"}
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_videos_are_made_beside_the_gateway_which_hears_of_them_through_redis(
-    serve, start, development, free_port
+    serve, start, beside, alice, free_port
 ):
-    environment = development | {"REDIS_URL": redis_url()}
+    environment = beside | {"REDIS_URL": redis_url()}
     worker = start("manage.py", "run_jobs", environment=environment, port=free_port)
-    issued = run_manage(environment, "issue_key", "--email", "alice@example.com")
-    headers = {"authorization": f"Bearer {issued.stdout.split()[-1]}"}
     gateway = serve(environment, "--no-jobs")
     worker.wait_until(lambda: "ready to do the jobs" in worker.output)
     redis = RedisChannelLayer(hosts=[redis_url()])
     channel = await redis.new_channel()
     await redis.group_add(GROUP, channel)
 
-    async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=gateway.url, headers=alice, timeout=30) as client:
         body = {"model": "sandbox-video", "prompt": "a fox in the snow"}
         asked = await client.post("/v1/video/generations", json=body)
         task_id = asked.raise_for_status().json()["id"]
@@ -61,8 +70,8 @@ def test_it_needs_redis(settings):
         call_command("run_jobs")
 
 
-def test_a_database_without_its_migrations_is_refused(development, data_folder: Path):
-    (data_folder / "arkroute.sqlite3").unlink()
-    ended = run_manage(development | {"REDIS_URL": redis_url()}, "run_jobs")
-    assert ended.returncode != 0
-    assert "manage.py migrate" in ended.stdout
+def test_a_database_without_its_migrations_is_refused(db, settings):
+    settings.REDIS_URL = redis_url()
+    MigrationRecorder.Migration.objects.filter(app="gateway").delete()
+    with pytest.raises(CommandError, match=r"manage\.py migrate"):
+        call_command("run_jobs")

@@ -70,3 +70,18 @@ def test_an_account_that_the_operator_opened_without_credits_gets_none_at_a_conf
     ledger.grant_signup_credits(user, credits=0)
     confirm(user)
     assert posted(user) == 0
+
+
+def test_an_address_is_welcomed_once_whatever_becomes_of_its_account(user: User, settings) -> None:
+    settings.ACCOUNT_EMAIL_VERIFICATION = "optional"
+    sign_up(user)
+    User.objects.filter(pk=user.pk).update(email="deleted-1@deleted.invalid")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
+    again = User.objects.create_user("Alice@Example.com")
+    sign_up(again)
+    assert posted(again) == 0
+    User.objects.filter(pk=again.pk).update(email="deleted-2@deleted.invalid")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a third", []
+    forgotten = User.objects.create_user("alice@example.com")
+    sign_up(forgotten)
+    assert posted(forgotten) == 500_000, "whose key is gone cannot be known"

@@ -4,13 +4,18 @@ import re
 from html import unescape
 
 import pytest
+from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django.views.defaults import server_error
 
 from accounts.models import User
 from billing.amounts import money_text
+from billing.ledger import open_account
+from dashboard.catalogue import latency
+from dashboard.catalogue.offers import try_url
 from dashboard.catalogue.prices import price_table
 from gateway.catalog import get_model, list_models
+from tests.dashboard.receipts import make_failure, make_receipt
 
 pytestmark = pytest.mark.django_db
 
@@ -146,3 +151,25 @@ def test_the_page_of_an_error_of_ours_needs_nothing() -> None:
     response = server_error(RequestFactory().get("/"))
     assert response.status_code == 500
     assert "Something went wrong on our side" in response.content.decode()
+
+
+def test_the_median_time_of_the_last_days_is_told_where_there_were_calls() -> None:
+    cache.delete(latency.CACHE_KEY)
+    user = User.objects.create_user("alice@example.com")
+    open_account(user)
+    for milliseconds in (1000, 2000, 3000, 4000, 90_000):
+        make_receipt(user, model="gpt-5.5", milliseconds=milliseconds)
+    for _ in range(5):
+        make_receipt(user, model="gpt-5.4", stand_in=True)
+        make_failure(user, model="gpt-5.4")
+    assert latency.latencies() == {"gpt-5.5": "3.0 s"}
+    assert "3.0 s</li>" in page_of("/models/?q=gpt-5.5")
+    assert "not known</span></li>" in page_of("/models/?q=gpt-5.4-mini")
+    assert "3.0 s</dd>" in page_of("/models/gpt-5.5/")
+    cache.delete(latency.CACHE_KEY)
+
+
+def test_newcomers_try_the_cheapest_model_of_a_vendor(settings) -> None:
+    assert try_url() == "/explorer/?model=nano-banana-lite"
+    settings.PROVIDERS = {"openai": settings.PROVIDERS["openai"]}
+    assert try_url() == "/explorer/?model=gpt-image-1-mini"

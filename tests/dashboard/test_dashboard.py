@@ -12,6 +12,8 @@ from accounts.keys import issue_key
 from accounts.models import User
 from billing.ledger import grant_signup_credits, open_account
 from billing.models import CreditAccount
+from dashboard.context import ACCOUNT_LINKS
+from gateway.models import NoticePreferences
 from tests.dashboard.receipts import make_failure, make_receipt
 
 pytestmark = pytest.mark.django_db
@@ -84,11 +86,10 @@ def test_who_has_no_credits_is_told_to_get_some_first() -> None:
 
 
 def test_the_first_steps_can_be_dismissed(browser) -> None:
-    assert browser.get("/dashboard/checklist/dismiss/").status_code == 405
     assert browser.post("/dashboard/checklist/dismiss/")["location"] == "/dashboard/"
     page = page_of(browser)
     assert "First steps" not in page
-    assert "Make a first call" in page, "then the empty page offers it"
+    assert "Make an image" in page, "then the empty page offers it"
 
 
 def test_they_go_by_themselves_once_they_are_done_and_some_days_old(browser, alice) -> None:
@@ -105,7 +106,7 @@ def test_30_days_are_added_up(browser, alice) -> None:
     page = page_of(browser)
     figures = re.findall(r'<dd class="[^"]*text-2xl[^"]*">([\d,.]+)', page)
     assert figures == ["500", "1,500.5", "2", "1"]
-    assert "50 %" in page
+    assert "50%" in page
 
 
 def test_the_chart_is_grouped_by_what_the_address_says(browser, alice) -> None:
@@ -132,6 +133,38 @@ def test_a_low_balance_is_told_in_time(browser, alice) -> None:
     assert "about 2 days" in page_of(browser), "at the rate of the last week"
     with_balance(alice, -1)
     assert "You have no credits left" in page_of(browser)
+
+
+def test_other_pages_tell_it_too_below_what_the_user_has_chosen(browser, alice) -> None:
+    with_balance(alice, 49_000)
+    assert "49 credits left" in page_of(browser, "/usage/")
+    assert "49 credits left" not in page_of(browser, "/models/"), "which is everybody's"
+    NoticePreferences.objects.create(user=alice, thresholds=[20])
+    assert "credits left" not in page_of(browser, "/keys/")
+
+
+def test_the_account_menu_is_on_every_page_of_who_is_signed_in(browser) -> None:
+    for path in ("/", "/models/", "/docs/quickstart/", "/keys/", "/accounts/email/"):
+        menu = page_of(browser, path).partition('aria-label="Your account, menu"')[2].partition("</details>")[0]
+        assert "500 credits" in menu, path
+        assert 'action="/accounts/logout/"' in menu, path
+        assert "csrfmiddlewaretoken" in menu, path
+    assert "alice@example.com" in page_of(browser, "/")
+    assert "Sign out" not in Client().get("/").content.decode()
+
+
+def test_the_palette_finds_pages_models_and_who_is_signed_in_the_account(browser) -> None:
+    def found(client: Client) -> set[str]:
+        return {entry["url"] for entry in client.get("/search.json").json()["entries"]}
+
+    assert found(browser) - found(Client()) == {url for _, url, _ in ACCOUNT_LINKS}
+    assert {"/models/gpt-5.5/", "/docs/errors/", "/explorer/"} < found(Client())
+
+
+def test_who_signs_in_after_pressing_a_button_is_led_back_to_its_page(browser) -> None:
+    for path, page in (("/dashboard/checklist/dismiss/", "/dashboard/"), ("/gallery/image_1/delete/", "/gallery/")):
+        assert Client().post(path)["location"] == f"/accounts/login/?next={path}"
+        assert browser.get(path)["location"] == page
 
 
 def test_it_is_few_queries_however_many_receipts_there_are(browser, alice, django_assert_max_num_queries) -> None:

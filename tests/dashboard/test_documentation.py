@@ -1,12 +1,14 @@
 """The documentation: its pages for people and for programs, and that what they say is so."""
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 from django.core.management import get_commands, load_command_class
 from django.test import Client
 
 from api.errors import STATUSES
+from dashboard.documentation.feed import ChangelogFeed, read_versions
 from dashboard.documentation.markdown import render_markdown
 from dashboard.documentation.pages import find_page, list_pages, list_sections, read_page
 from tests.settings import BASE_DIR
@@ -132,3 +134,17 @@ def test_a_faulty_front_matter_is_named(tmp_path) -> None:
     file.write_text("---\ntitle: Some page\ndescription: x\norder: 1\n---\ntext\n")
     with pytest.raises(ValueError, match=r"some-page\.md: its front matter lacks 'section'"):
         read_page(file)
+
+
+def test_versions_are_told_to_feed_readers(monkeypatch) -> None:
+    text = "## [Unreleased]\n\n- soon\n\n## [0.2.0] - 2026-12-01\n\n- `n`\n\n## [0.1.0] - 2026-11-01\n\n- first\n"
+    monkeypatch.setattr(ChangelogFeed, "items", lambda self: read_versions(text))
+    response = Client().get("/docs/changelog.atom")
+    assert response["content-type"].startswith("application/atom+xml")
+    feed = ElementTree.fromstring(response.content)
+    titles = [entry.text for entry in feed.iterfind("{*}entry/{*}title")]
+    assert titles == ["ArkRoute 0.2.0", "ArkRoute 0.1.0"]
+    assert "<code>n</code>" in feed.findtext("{*}entry/{*}summary")
+    assert feed.findtext("{*}updated") == "2026-12-01T00:00:00+00:00"
+    assert read_versions("## [Unreleased]\n\n- soon\n") == []
+    assert "/docs/changelog.atom" in Client().get("/docs/changelog/").content.decode()

@@ -116,6 +116,7 @@ def test_a_request_is_found_by_its_id(browser, alice, bob) -> None:
 def test_another_users_receipt_looks_like_none(browser, bob) -> None:
     assert browser.get(f"{LOG}{make_receipt(bob).pk}/").status_code == 404
     assert browser.get(f"{LOG}req_none/").status_code == 404
+    assert browser.get(f"{LOG}%00/").status_code == 404, "which Postgres would fail at"
 
 
 def test_a_receipt_tells_how_the_hold_became_the_charge(browser, alice) -> None:
@@ -141,6 +142,7 @@ def test_a_receipt_tells_who_was_asked_for_how_long_and_what_was_used(browser, a
 def test_a_failure_says_that_nothing_was_charged(browser, alice) -> None:
     page = receipt_page(browser, make_failure(alice, "content_policy_violation"))
     assert "content_policy_violation" in page
+    assert "The provider refuses this content." in page, "which is what the code means"
     assert "Nothing was charged" in page
 
 

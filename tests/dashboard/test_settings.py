@@ -1,8 +1,6 @@
 """The settings: what they show, the export, and deleting an account."""
 
-import json
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,12 +16,19 @@ from django.test import Client
 
 from accounts.keys import find_key, issue_key
 from accounts.known_keys import InvalidApiKey
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, User, WelcomedAddress
 from billing import ledger
 from billing.ledger import grant_signup_credits
 from billing.models import CreditAccount, Hold, LedgerEntry
-from gateway.media import store
-from gateway.models import Receipt, StoredPicture, VideoTask, WebhookDelivery, WebhookSecret
+from gateway.models import (
+    KeptInput,
+    NoticePreferences,
+    Receipt,
+    StoredPicture,
+    VideoTask,
+    WebhookDelivery,
+    WebhookSecret,
+)
 from gateway.tasks import life, money
 from gateway.webhooks.secrets import roll_secret
 from tests.gateway.test_tasks import make_task
@@ -102,48 +107,51 @@ def test_browsers_are_listed_and_the_others_signed_out(browser: Client) -> None:
     assert browser.get("/settings/").status_code == 200
 
 
-def test_the_export_has_what_is_ones_own_and_no_secret(browser: Client, alice: User) -> None:
-    secret, key = issue_key(alice, "laptop")
-    issue_key(User.objects.create_user("bob@example.com"), "of Bob")
-    now = datetime.now(UTC)
-    for id_, account in (("req_1", alice.pk), ("req_2", 999)):
-        Receipt.objects.create(
-            id=id_,
-            account_id=account,
-            api_key_id=key.pk,
-            endpoint="/v1/images/generations",
-            model="nano-banana-2",
-            outcome="succeeded",
-            quote=2000,
-            captured=2000,
-            milliseconds=12,
-            created_at=now,
-        )
-    picture = {"id": "image_1", "request_id": "req_1", "name": async_to_sync(store)(b"x", "image/png")}
-    StoredPicture.objects.create(account_id=alice.pk, mime="image/png", created_at=now, **picture)
-    make_task(VideoTask.State.RUNNING, account_id=alice.pk).save(force_insert=True)
-    Authenticator.objects.create(user=alice, type=Authenticator.Type.TOTP, data={"secret": "hush-hush"})
-
-    response = browser.get("/settings/export/")
-    assert re.fullmatch(r'attachment; filename="arkroute-\d{4}-\d\d-\d\d\.json"', response["content-disposition"])
-    text = async_to_sync(whole)(response.streaming_content)
-    assert secret not in text
-    assert key.digest not in text
-    assert "hush-hush" not in text
-    assert "of Bob" not in text
-
-    data = json.loads(text)
-    assert data["user"]["email"] == "alice@example.com"
-    assert [(one["key"], one["name"]) for one in data["api_keys"]] == [(key.masked, "laptop")]
-    assert [(one["kind"], one["credits"]) for one in data["ledger"]] == [("grant", 500)]
-    assert [(one["request_id"], one["credits"]) for one in data["receipts"]] == [("req_1", 2)]
-    assert data["videos"][0]["request"] == {"prompt": "a secret"}
-    assert [one["kind"] for one in data["second_factors"]] == ["totp"]
-    assert browser.get(data["pictures"][0]["link"]).status_code == 200
+def test_a_name_is_saved_and_addresses_mails(browser: Client, alice: User) -> None:
+    assert 'value="Alice"' in browser.get("/settings/").content.decode()
+    browser.post("/settings/profile/", {"name": "Alice Liddell"})
+    alice.refresh_from_db()
+    assert alice.get_full_name() == "Alice Liddell"
+    assert "at most 150 characters" in browser.post("/settings/profile/", {"name": "a" * 151}).content.decode()
 
 
-async def whole(pieces: AsyncIterator[bytes]) -> str:
-    return b"".join([piece async for piece in pieces]).decode()
+def test_each_kind_of_mail_is_shown_as_it_will_be_and_turned_on_and_off(browser: Client, alice: User) -> None:
+    page = browser.get("/settings/").content.decode()
+    assert "ArkRoute: 48.2 credits left" in page
+    assert "security (password, address, passkeys, second factor) always come" in page
+    assert re.search(r'name="low_balance" value="50"', page)
+    browser.post("/settings/notifications/", {"low_balance": "50, 200;50", "video_ended": "on"})
+    chosen = NoticePreferences.objects.get(user=alice)
+    assert chosen.thresholds == [200, 50]
+    assert (chosen.key_expires, chosen.key_limit, chosen.webhook_failed, chosen.video_ended) == (False,) * 3 + (True,)
+    assert re.search(r'name="low_balance" value="200, 50"', browser.get("/settings/").content.decode())
+
+
+@pytest.mark.parametrize("nonsense", ["soon", "0", "-5", "1,2,3,4,5,6", "9999999", "1.5"])
+def test_thresholds_that_are_none_are_refused_beside_their_field(nonsense: str, browser: Client, alice: User) -> None:
+    page = browser.post("/settings/notifications/", {"low_balance": nonsense}).content.decode()
+    assert 'aria-describedby="id_low_balance_helptext id_low_balance_error"' in page
+    assert f'value="{nonsense}"' in page
+    assert not NoticePreferences.objects.exists()
+
+
+def test_prompts_are_kept_only_where_that_is_on_and_erased_when_it_is_turned_off(browser: Client, alice: User) -> None:
+    bob = User.objects.create_user("bob@example.com")
+    key = issue_key(alice, "laptop").api_key
+    for id_, user in (("req_1", alice), ("req_2", bob)):
+        KeptInput.objects.create(id=id_, account_id=user.pk, body="{}", created_at=datetime.now(UTC))
+    assert "Nothing of what your requests say is kept" in browser.get("/settings/").content.decode()
+    before = key.updated_at
+    page = browser.post("/settings/inputs/", {"keep": "on"}, follow=True).content.decode()
+    assert "for 30 days" in page
+    assert "1 request kept so far" in page
+    alice.refresh_from_db()
+    key.refresh_from_db()
+    assert alice.keeps_inputs
+    assert key.updated_at > before, "other processes learn of it"
+    page = browser.post("/settings/inputs/", follow=True).content.decode()
+    assert "Those of 1 request were erased" in page
+    assert [one.pk for one in KeptInput.objects.all()] == ["req_2"]
 
 
 def test_deleting_an_account_asks_who_it_is_and_for_the_address(browser: Client, alice: User) -> None:
@@ -206,8 +214,29 @@ def test_a_deleted_account_is_nobodys_and_its_ledger_stays(audited, browser: Cli
     assert CreditAccount.objects.get(pk=alice.pk).posted == LedgerEntry.objects.get(account_id=alice.pk).amount
 
 
-def test_a_deleted_address_may_sign_up_again(transactional_db, browser: Client, alice: User) -> None:
-    prove_who_it_is(browser)
-    browser.post("/settings/delete/", {"email": "alice@example.com"})
-    Client().post("/accounts/signup/", {"email": "alice@example.com", "password1": PASSWORD})
-    assert User.objects.get(email="alice@example.com").pk != alice.pk
+def test_a_deleted_address_may_sign_up_again_and_is_not_welcomed_with_credits_twice(
+    transactional_db, settings, browser: Client
+) -> None:
+    settings.ACCOUNT_EMAIL_VERIFICATION = "optional"
+    for credits in (500_000, 0):
+        client = Client()
+        client.post("/accounts/signup/", {"email": "carol@example.com", "password1": PASSWORD})
+        carol = User.objects.get(email="carol@example.com")
+        assert CreditAccount.objects.get(owner=carol).posted == credits
+        client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+        assert "500 welcome credits come once" in client.get("/settings/delete/").content.decode()
+        client.post("/settings/delete/", {"email": "Carol@example.com"})
+        carol.refresh_from_db()
+        assert not carol.is_active
+    assert not WelcomedAddress.objects.filter(digest__contains="carol").exists()
+
+
+def test_a_receipt_shows_what_was_kept_of_its_request(browser: Client, alice: User) -> None:
+    now = datetime.now(UTC)
+    call = {"api_key_id": 1, "endpoint": "/v1/images/generations", "model": "nano-banana-2", "outcome": "succeeded"}
+    Receipt.objects.create(id="req_1", account_id=alice.pk, quote=2000, milliseconds=12, created_at=now, **call)
+    assert "What you sent" not in browser.get("/usage/requests/req_1/").content.decode()
+    KeptInput.objects.create(id="req_1", account_id=alice.pk, body='{"prompt":"<b>a cat"}', created_at=now)
+    page = browser.get("/usage/requests/req_1/").content.decode()
+    assert "{&quot;prompt&quot;:&quot;&lt;b&gt;a cat&quot;}" in page
+    assert "Kept for 30 days" in page
