@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint bench bench-sessions bench-videos
+.PHONY: help run setup test lint bench bench-sessions bench-videos css vendor screenshots
 
 DATA := $(or $(ARKROUTE_DATA),var)
 
@@ -29,6 +29,7 @@ help:
 	@echo 'make test   every test          make lint   ruff, mypy, migrations'
 	@echo 'make bench  the benchmark, with ratios          make bench-sessions  what a session saves'
 	@echo '                                                make bench-videos    10,000 videos under way'
+	@echo 'make css, make vendor  what Node builds         make screenshots     the pictures of the README'
 
 run: setup
 	@if [ ! -f '$(DATA)/.env' ]; then \
@@ -45,8 +46,15 @@ setup: $(VENV)/.packages $(if $(SPEECH),$(VENV)/.packages-local)
 # Byte code is kept: each process that runs tests would compile all of them again.
 PYTEST := env -u ARKROUTE_DATA -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/python -m pytest
 
+# Where this may install packages: as root, or with sudo that asks nothing.
+AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo 'sudo -n')
+CHROMIUM = $(AS_ROOT) apt-get -qq update && $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive \
+	apt-get -qq install --no-install-recommends chromium fonts-liberation >/dev/null
+
 # The tests use the real models: those in var/models, wherever the data of `make run` lies.
 test: $(VENV)/.packages-dev
+	@command -v chromium >/dev/null || { echo '→ chromium, for the tests in a browser' && $(CHROMIUM); } || { \
+		echo '✗ The tests in a browser need Chromium. On Debian and Ubuntu: apt-get install chromium'; exit 1; }
 	@ls $(call MODELS,var,yes) >/dev/null 2>&1 || \
 		ARKROUTE_DATA=var LOCAL_CHAT_GGUF= LOCAL_AUDIO=on $(MANAGE) fetch_engine_models
 	@echo '→ tests on SQLite'
@@ -99,6 +107,12 @@ $(VENV)/.packages-dev: requirements-dev.txt requirements-local.txt requirements.
 # At development time alone (Node): what they write is committed.
 css: frontend/node_modules/.package-lock.json
 	@cd frontend && npx tailwindcss -i css/app.css -o ../static/app/app.css --minify
+
+vendor: frontend/node_modules/.package-lock.json
+	@node frontend/vendor.mjs
+
+screenshots: $(VENV)/.packages-dev
+	@$(VENV)/bin/python -m tests.browser.screenshots
 
 frontend/node_modules/.package-lock.json: frontend/package-lock.json
 	@cd frontend && npm ci --ignore-scripts --no-audit --no-fund

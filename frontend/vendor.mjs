@@ -9,7 +9,7 @@ const PACKAGES = join(import.meta.dirname, "node_modules");
 // Folder -> files of packages.
 const VENDORED = {
   "static/vendor/streaming-markdown": ["streaming-markdown/smd.min.js", "streaming-markdown/license"],
-  "tests/browser/vendor": ["axe-core/axe.min.js"],
+  "tests/browser/vendor": ["axe-core/axe.min.js", "axe-core/LICENSE"],
 };
 
 for (const [folder, files] of Object.entries(VENDORED)) {

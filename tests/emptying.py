@@ -21,13 +21,13 @@ class Emptying:
         )
 
     def __call__(self) -> None:
-        with connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                # Whoever still writes, as a session of a process that was killed, ends first. SQLite does so itself.
+                cursor.execute(f"LOCK TABLE {', '.join(self._tables)} IN SHARE ROW EXCLUSIVE MODE")
             cursor.execute(self._filled)
             filled = [self._tables[number] for (number,) in cursor.fetchall()]
-        changed = [table for table, rows in self._rows.items() if self._read(table) != rows]
-        if not (filled or changed):
-            return
-        with transaction.atomic(), connection.cursor() as cursor:
+            changed = [table for table, rows in self._rows.items() if self._read(table) != rows]
             triggers = self._take_off_triggers(cursor, {*filled, *changed})
             for table in (*filled, *changed):
                 cursor.execute(f"DELETE FROM {table}")
@@ -43,7 +43,7 @@ class Emptying:
             return cursor.fetchall()
 
     def _take_off_triggers(self, cursor: Any, tables: set[str]) -> list[str]:
-        """Those of the ledger would refuse. Returns the statements that put them on again."""
+        """Those of the ledger would refuse. Returns what puts them on again."""
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL session_replication_role = replica")
             return []

@@ -2,12 +2,13 @@
 
 import { open, told } from "./api.js";
 import { Conversation, picturesOf, textOf } from "./conversation.js";
-import { partsOf } from "./dom.js";
+import { make, partsOf } from "./dom.js";
 import { describable } from "./quote.js";
 import { cutOff, readAnswers } from "./sse.js";
 
 const LONGEST_MESSAGE = 32_000;
 const MOST_PICTURES = 4;
+const EXAMPLE = "Why is the sky blue? Answer in three sentences.";
 // What the form asks for as the API has it; the messages have fields of their own.
 const TAKEN = ["max_completion_tokens", "temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"];
 const PICTURE = { type: "string", contentMediaType: "image/*" };
@@ -23,6 +24,7 @@ export class ChatView {
   constructor(root, page) {
     this.page = page;
     this.parts = partsOf(root);
+    this.receipts = root.dataset.receipts;
     this.conversation = new Conversation(this.parts.chatTurns, this.parts.chatScroller);
     // What was said, in the API's words: each call sends all of it.
     this.said = [];
@@ -41,7 +43,8 @@ export class ChatView {
         type: "string",
         minLength: 1,
         maxLength: LONGEST_MESSAGE,
-        examples: ["Why is the sky blue? Answer in three sentences."],
+        // To begin with; a conversation goes on with what its visitor has to say.
+        examples: this.said.length ? [] : [EXAMPLE],
       },
     };
     if (takesPictures(properties.messages)) fields.image = PICTURES;
@@ -52,7 +55,7 @@ export class ChatView {
       maxLength: LONGEST_MESSAGE,
     };
     for (const name of TAKEN) if (properties[name]) fields[name] = properties[name];
-    if (properties.stop) fields.stop = { ...properties.stop, anyOf: undefined, type: "array", items: { type: "string" } };
+    if (properties.stop) fields.stop = severalTexts(properties.stop);
     if (properties.response_format) fields.response_format = formats(properties.response_format);
     return { properties: fields, required: ["message"], usual: ["message", "image", "system"] };
   }
@@ -98,7 +101,8 @@ export class ChatView {
       this.#showWhetherEmpty();
     }
     page.answered(turn.answered);
-    return { ...turn.told, credits: turn.usage.credits ?? null, title: "Answer complete", summary: textOf(asked.content) };
+    const credits = turn.usage.credits ?? null;
+    return { ...turn.told, credits, title: "Answer complete", summary: textOf(asked.content) };
   }
 
   /** A new conversation. */
@@ -136,10 +140,17 @@ export class ChatView {
     if (!turn.text) {
       turn.remove();
     } else if (error.name === "AbortError") {
-      this.#keep(asked, turn, "You stopped this answer here.");
+      this.#keep(asked, turn, ["You stopped this answer here. ", this.#receiptOf(turn.told.requestId)]);
     } else {
-      turn.end({ note: "The answer broke off here. It is not sent along with the next message." });
+      turn.end({ note: ["The answer broke off here. It is not sent along with the next message."] });
     }
+  }
+
+  /** A link to what the request was charged, for those who are signed in. */
+  #receiptOf(requestId) {
+    if (!this.receipts) return "";
+    const href = this.receipts.replace("ID", encodeURIComponent(requestId));
+    return make("a", { class: "link", href }, "What was charged");
   }
 }
 
@@ -147,6 +158,10 @@ export class ChatView {
 function takesPictures(messages) {
   const { items: part } = messages.items.properties.content.anyOf.find(({ type }) => type === "array");
   return part.properties.type.examples.includes("image_url");
+}
+
+function severalTexts({ title, description }) {
+  return { title, description, type: "array", items: { type: "string" } };
 }
 
 function formats({ title, properties }) {

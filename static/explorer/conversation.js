@@ -73,15 +73,15 @@ class Turn {
   }
 
   /**
-   * Nothing more comes; `note` says why, where that is not plain. `onAgain()`, if there is one, is called by a button to
-   * ask again, which the last turn shows.
+   * Nothing more comes; `note`, a list of texts and elements, says why, where that is not plain. `onAgain()`, if there is
+   * one, is called by a button to ask again, which the last turn shows.
    */
-  end({ note = this.finish === "length" ? "Cut off at the longest answer." : "", onAgain = null }) {
+  end({ note = this.finish === "length" ? ["Cut off at the longest answer."] : null, onAgain = null }) {
     this.conversation.change(() => {
       this.waiting.remove();
       this.writer.end();
       if (!this.text) this.answer.append(make("p", { class: "note" }, "The answer is empty."));
-      if (note) this.element.append(make("p", { class: "note" }, note));
+      if (note) this.element.append(make("p", { class: "note" }, ...note));
       const facts = this.#facts().map((fact) => make("li", {}, fact));
       const copy = copyButton("the answer", () => this.text);
       const buttons = make("div", {}, onAgain && againButton(onAgain), copy);

@@ -90,8 +90,8 @@ function showVector(vector, text, number) {
   const first = vector.slice(0, FIRST_VALUES).map((value) => value.toFixed(4));
   const head = make("div", { class: "vector-head" }, make("p", {}, make("b", {}, `${number}`), ` ${text}`));
   head.append(copyButton(`of vector ${number}`, () => JSON.stringify(vector), "Copy JSON"));
-  const values = make("code", { class: "values" }, `[${first.join(", ")}${vector.length > FIRST_VALUES ? ", …" : ""}]`);
-  return make("li", { class: "vector" }, head, drawVector(vector), values);
+  const values = [...first, ...(vector.length > FIRST_VALUES ? ["…"] : [])].join(", ");
+  return make("li", { class: "vector" }, head, drawVector(vector), make("code", { class: "values" }, `[${values}]`));
 }
 
 /** A table of each with each, whose cells are darker the closer two texts are. */

@@ -31,8 +31,8 @@ const UNDERSCORES = { [smd.ITALIC_UND]: "_", [smd.STRONG_UND]: "__" };
 // How what leads elsewhere begins.
 const OPENINGS = { [smd.LINK]: "[", [smd.IMAGE]: "![" };
 const SAFE = ["http:", "https:", "mailto:"];
-// The parser would take the text after a price, or a variable of a shell, for a formula: it gets to see another character,
-// of those that mean nothing.
+// The parser would take what follows a price, or a variable of a shell, for a formula: it gets to see a character that
+// means nothing.
 const DOLLAR = "\uE000";
 const LONGEST_LANGUAGE = 24;
 // Addresses may be whole files.
@@ -179,7 +179,8 @@ function blockOfCode() {
   const element = make("code");
   const copy = copyButton("the code", () => element.textContent);
   const scroller = make("pre", { class: "code", tabindex: 0, role: "group", "aria-label": "Code" }, element);
-  return { language, element, block: make("div", { class: "block-of-code" }, make("div", {}, language, copy), scroller) };
+  const block = make("div", { class: "block-of-code" }, make("div", {}, language, copy), scroller);
+  return { language, element, block };
 }
 
 function append(parent, element) {

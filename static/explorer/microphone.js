@@ -1,7 +1,7 @@
 /** Records from the microphone, where the browser has one to give. */
 
 export class Microphone {
-  /** `parts`: `recordRow` with the button `record`, its `recordLabel`, and `recordNote`. `onRecorded(file)` gets a `File`. */
+  /** `parts`: `recordRow` with the button `record`, its `recordLabel`, and `recordNote`. `onRecorded(file)` gets it. */
   constructor(parts, { onRecorded }) {
     this.parts = parts;
     this.onRecorded = onRecorded;

@@ -8,7 +8,7 @@ export class Recording {
   seconds = 0;
   onTime = () => {};
 
-  /** `parts`: `player` with `audio`, `recordingName` and `unplayable`. `onLength()` is called when the length is known. */
+  /** `parts`: `player` with `audio`, `recordingName` and `unplayable`. `onLength()` is called once that is known. */
   constructor(parts, { onLength }) {
     this.parts = parts;
     this.onLength = onLength;

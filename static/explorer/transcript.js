@@ -1,7 +1,7 @@
 /** A transcript as it is shown: its text, and the times of what it says. */
 
 import { copyButton } from "./copy-button.js";
-import { make } from "./dom.js";
+import { make, makeLink } from "./dom.js";
 
 // Formats whose lines mean something, with their types.
 const FILES = { srt: "application/x-subrip", vtt: "text/vtt" };
@@ -83,9 +83,8 @@ export class Transcript {
 
   #download(format) {
     this.address = URL.createObjectURL(new Blob([this.text, "\n"], { type: FILES[format] }));
-    const look = { class: "btn", "data-variant": "outline", "data-size": "sm" };
-    const link = make("a", { ...look, href: this.address, download: `transcript.${format}` }, `Download the .${format} file`);
-    return make("p", {}, link);
+    const file = { href: this.address, download: `transcript.${format}` };
+    return make("p", {}, makeLink(`Download the .${format} file`, file));
   }
 }
 

@@ -30,8 +30,9 @@ export class TranscriptionView {
 
   compose(values) {
     this.recording.take(values.file);
-    const isStreamed = this.page.model().parameters.properties.stream && (values.response_format ?? STREAMED) === STREAMED;
-    return isStreamed ? { ...values, stream: true } : values;
+    const { stream } = this.page.model().parameters.properties;
+    const { response_format: format = STREAMED } = values;
+    return stream && format === STREAMED ? { ...values, stream: true } : values;
   }
 
   describe(body) {

@@ -5,7 +5,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 384;
 const HEIGHT = 48;
 
-/** A bar for each value, up or down from the middle. Where there are more values than room, the largest of neighbours. */
+/** A bar for each value, up or down from the middle. Where there is no room for all, the largest of neighbours. */
 export function drawVector(vector) {
   const most = Math.max(...vector.map(Math.abs)) || 1;
   const bars = vector.length > WIDTH ? gather(vector, WIDTH) : vector;
@@ -15,10 +15,11 @@ export function drawVector(vector) {
     const height = (-value / most) * (middle - 1);
     return `M${((at + 0.5) * step).toFixed(2)} ${middle}v${height.toFixed(2)}`;
   });
-  const label = `Its ${vector.length} values, from ${Math.min(...vector).toFixed(3)} to ${Math.max(...vector).toFixed(3)}`;
-  const attributes = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label };
+  const [least, greatest] = [Math.min(...vector), Math.max(...vector)].map((value) => value.toFixed(3));
+  const label = `Its ${vector.length} values, from ${least} to ${greatest}`;
+  const shape = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" };
   const path = element("path", { d: line.join(""), "stroke-width": (step * 0.8).toFixed(2) });
-  return element("svg", { class: "vector-bars", ...attributes }, path);
+  return element("svg", { class: "vector-bars", role: "img", "aria-label": label, ...shape }, path);
 }
 
 function gather(vector, places) {

@@ -7,6 +7,7 @@ import json
 import runpy
 import shutil
 import subprocess
+import time
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
@@ -90,11 +91,7 @@ def test_curl(page: Page, reader: Any, gateway_url: str, tmp_path: Path) -> None
         names["SESSION_ID"] = open_session(gateway_url, reader)
     for sample in samples(page, "bash"):
         run = subprocess.run(
-            [
-                "bash",
-                "-ec",
-                'curl() { command curl -sS --fail-with-body --max-time 30 "$@"; }\n' + paste(sample, reader),
-            ],
+            ["bash", "-ec", STRICT_CURL + paste(sample, reader)],
             env={"PATH": "/usr/bin:/bin:/usr/local/bin", **names},
             cwd=tmp_path,
             capture_output=True,
@@ -143,8 +140,12 @@ def test_every_block_says_what_it_is() -> None:
 
 def make_video(gateway_url: str, reader: Any) -> str:
     body = {"model": "sandbox-video", "prompt": "a boat", "duration": 1}
-    answer = httpx.post(f"{gateway_url}/v1/video/generations", json=body, headers=reader.headers)
-    return answer.json()["task_id"]
+    with httpx.Client(base_url=gateway_url, headers=reader.headers, timeout=30) as client:
+        task_id = client.post("/v1/video/generations", json=body).json()["task_id"]
+        # While it is made it cannot be cancelled: by its end the samples do the same every time.
+        while client.get(f"/v1/video/status/{task_id}").json()["status"] not in ("completed", "failed"):
+            time.sleep(0.02)
+    return task_id
 
 
 def open_session(gateway_url: str, reader: Any) -> str:

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
+SESSION = "spender"  # what Postgres calls the sessions of these processes
 
 
 def database_under_test() -> str:
@@ -27,6 +29,7 @@ def run(*arguments: object, database_url: str) -> "subprocess.Popen[str]":
         "SECRET_KEY": "tests-only",
         "DEBUG": "on",
         "PYTHONPATH": str(ROOT),
+        "PGAPPNAME": SESSION,
     }
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
@@ -52,3 +55,20 @@ def read_to_the_end(process: "subprocess.Popen[str]") -> str:
     process.stdout.close()
     process.wait()
     return printed
+
+
+def wait_for_its_sessions_to_end() -> None:
+    """After a kill: Postgres still does what it was sent before."""
+    until = time.monotonic() + 30
+    while connection.vendor == "postgresql" and _sessions():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def _sessions() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
+            [SESSION],
+        )
+        return int(cursor.fetchone()[0])

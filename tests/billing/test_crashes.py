@@ -11,7 +11,7 @@ from django.utils import timezone
 from billing import ledger
 from billing.models import LedgerEntry
 from tests.billing.conftest import balance_of, entries_of
-from tests.billing.processes import database_under_test, read_to_the_end, start_spender
+from tests.billing.processes import database_under_test, read_to_the_end, start_spender, wait_for_its_sessions_to_end
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -33,6 +33,7 @@ def test_killed_at_a_step(alice: int, step: str, left: tuple[int, int], swept: i
     spender = start_spender("crash", alice, "r1", step, database_url=database_under_test())
     spender.communicate()
     assert spender.returncode == -9
+    wait_for_its_sessions_to_end()
 
     assert balance_of(alice) == left
     assert sweep_later() == swept
@@ -49,6 +50,7 @@ def test_killed_at_a_random_moment_every_acknowledged_capture_is_there_once(alic
     time.sleep(random.uniform(0, 0.2))
     spender.kill()
     printed = first + read_to_the_end(spender)
+    wait_for_its_sessions_to_end()
     acknowledged = [line.split()[1] for line in printed.splitlines(keepends=True) if line.endswith("\n")]
 
     sweep_later()

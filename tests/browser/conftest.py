@@ -4,7 +4,6 @@ The browser lives as long as tests of this package follow one another, and no lo
 running in the thread of the tests, in which those of other packages could not run theirs.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from secrets import token_hex
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser.chromium import launch
 from tests.browser.gateway import Gateway, seed, serve_seeded
 from tests.browser.watch import Watch
 
@@ -36,13 +36,8 @@ def gateway(seeded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("Tests in a browser need Chromium. On Debian and Ubuntu: apt-get install chromium", pytrace=False)
     with sync_playwright() as playwright:
-        # Without its sandbox it runs as root, too, and in containers without /dev/shm.
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        browser = launch(playwright)
         yield browser
         browser.close()
 

@@ -76,15 +76,19 @@ def post(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
 
 
 @contextmanager
-def serve_seeded(seeded: Path, folder: Path) -> Iterator[Gateway]:
-    """Serves a copy of what `seed` has made, as development does: with stand-ins, and jobs in the same process."""
+def serve_seeded(seeded: Path, folder: Path, port: int = 0, *, debug: bool = True) -> Iterator[Gateway]:
+    """Serves a copy of what `seed` has made, as development does: with stand-ins, and jobs in the same process.
+
+    Without `debug` as production does, where errors have pages of their own.
+    """
     data = folder / "data"
     shutil.copytree(seeded, data)
-    port = find_free_port()
+    port = port or find_free_port()
     told: dict[str, Any] = json.loads((data / "seed.json").read_text())
-    running = Running(
-        [sys.executable, "manage.py", "serve", "--port", str(port)], environment_of(data), port, folder / "output"
-    )
+    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+    of_production = {"DEBUG": "off", "ALLOWED_HOSTS": "127.0.0.1", "PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    environment = environment_of(data) | ({} if debug else of_production)
+    running = Running(command, environment, port, folder / "output")
     try:
         running.wait_until(lambda: f"ArkRoute is ready on {running.url}" in running.output)
         yield Gateway(running.url, told["paths"], told["codes"])

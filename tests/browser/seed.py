@@ -56,7 +56,8 @@ DAYS = 30
 
 def seed() -> dict[str, Any]:
     call_command("migrate", verbosity=0)
-    full, empty, guarded = (make_user(f"{name}@example.com") for name in ("full", "empty", "guarded"))
+    full = make_user("full@example.com", credits=1284)
+    empty, guarded = make_user("empty@example.com"), make_user("guarded@example.com")
     keys = make_keys(full)
     make_use(full, keys)
     pictures = [make_picture(full, keys[0], prompt) for prompt in PROMPTS]
@@ -79,10 +80,10 @@ def seed() -> dict[str, Any]:
     }
 
 
-def make_user(email: str) -> User:
+def make_user(email: str, credits: int | None = None) -> User:
     user = User.objects.create_user(email, PASSWORD)
     EmailAddress.objects.create(user=user, email=email, primary=True, verified=not email.startswith("empty"))
-    grant_signup_credits(user)
+    grant_signup_credits(user, credits)
     return user
 
 

@@ -7,7 +7,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.gateway import PASSWORD, SECRET, Gateway
 
-
 EMAIL = re.compile("E-?mail")
 
 
@@ -40,7 +39,7 @@ def test_a_newcomer_makes_an_image_and_takes_the_call_along(page: Page, gateway:
 
     page.get_by_role("tab", name="Code").click()
     page.get_by_role("button", name="the curl code").click()
-    expect(page.get_by_text("Copied")).to_be_visible()
+    expect(page.get_by_text("Copied", exact=True)).to_be_visible()
     curl = page.evaluate("navigator.clipboard.readText()")
     assert key in curl
     command = f"{curl} --silent --show-error --output /dev/null --write-out '%{{http_code}}'"

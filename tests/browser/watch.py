@@ -16,14 +16,18 @@ class Watch:
     """Notes what goes wrong in a context: console errors, exceptions, failed requests, and requests to elsewhere."""
 
     def __init__(self, context: BrowserContext, home: str) -> None:
-        # By its address and by its name.
-        self._home = (home, home.replace("127.0.0.1", "localhost"))
+        self._homes: list[str] = []
+        self.home(home)
         self._faults: list[str] = []
         context.on("console", self._note_message)
         context.on("weberror", self._note_exception)
         context.on("request", self._note_request)
         context.on("requestfailed", self._note_failure)
         context.on("response", self._note_response)
+
+    def home(self, url: str) -> None:
+        """Takes the host for our own, by its address and by its name."""
+        self._homes += [url, url.replace("127.0.0.1", "localhost")]
 
     @contextmanager
     def expecting(self, pattern: str) -> Iterator[None]:
@@ -47,7 +51,7 @@ class Watch:
         self._faults.append(f"exception: {error.error}")
 
     def _note_request(self, request: Request) -> None:
-        if not request.url.startswith((*self._home, "data:", "blob:", "about:")):
+        if not request.url.startswith((*self._homes, "data:", "blob:", "about:")):
             self._faults.append(f"foreign host: {request.url}")
 
     def _note_failure(self, request: Request) -> None:

@@ -9,6 +9,9 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from gateway.catalog import get_model
+from gateway.catalog.parameters import parameters
+
 pytestmark = pytest.mark.django_db
 
 STATIC = Path(settings.BASE_DIR) / "static"
@@ -36,12 +39,19 @@ def panels() -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", PARTS_OF)
 def test_a_panel_has_the_parts_that_its_scripts_name(kind: str, panels: dict[str, str]) -> None:
-    named = set()
+    named: set[str] = set()
     for script in PARTS_OF[kind]:
         for one, several in NAMED.findall((SCRIPTS / script).read_text()):
             named.update([one] if one else several.split(", "))
     assert named
     assert named <= set(re.findall(r'data-part="(\w+)"', panels[kind]))
+
+
+@pytest.mark.parametrize(("name", "parts"), [("gpt-5.5", ["text", "image_url"]), ("smollm2-135m-instruct", ["text"])])
+def test_a_chat_model_says_whether_messages_may_hold_pictures(name: str, parts: list[str]) -> None:
+    message = parameters(get_model(name))["properties"]["messages"]["items"]
+    (several,) = [kind for kind in message["properties"]["content"]["anyOf"] if kind["type"] == "array"]
+    assert several["items"]["properties"]["type"]["examples"] == parts
 
 
 def test_what_models_say_becomes_text_and_never_html() -> None:
