@@ -14,7 +14,12 @@ SECRET_KEY_CHARACTERS = 5
 
 @register(Tags.security)
 def check_environment(**kwargs: Any) -> list[CheckMessage]:
-    return [*_check_secret_key(), *_check_public_url(), *([] if settings.DEBUG else _check_production())]
+    return [
+        *_check_secret_key(),
+        *_check_public_url(),
+        *_check_payments(),
+        *([] if settings.DEBUG else _check_production()),
+    ]
 
 
 def _check_secret_key() -> Iterator[CheckMessage]:
@@ -41,6 +46,22 @@ def _check_public_url() -> Iterator[CheckMessage]:
             f"PUBLIC_URL is {settings.PUBLIC_URL!r}, not an address.",
             hint="The address under which clients reach the gateway, such as https://api.example.com.",
             id="arkroute.E003",
+        )
+
+
+def _check_payments() -> Iterator[CheckMessage]:
+    if settings.STRIPE_SECRET_KEY and not all(map(str.strip, settings.STRIPE_WEBHOOK_SECRETS or [""])):
+        yield Error(
+            "STRIPE_SECRET_KEY is set without a STRIPE_WEBHOOK_SECRET.",
+            hint="Anybody could claim to have paid. Stripe shows the secret of the endpoint "
+            f"{settings.PUBLIC_URL}/billing/webhooks/stripe/ in its dashboard.",
+            id="arkroute.E007",
+        )
+    if settings.STRIPE_SECRET_KEY and not settings.STRIPE_SECRET_KEY.startswith(("sk_", "rk_")):
+        yield Error(
+            "STRIPE_SECRET_KEY is no secret key of Stripe's.",
+            hint="It begins with sk_live_ or rk_live_; for tests with sk_test_ or rk_test_.",
+            id="arkroute.E008",
         )
 
 

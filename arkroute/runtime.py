@@ -13,7 +13,9 @@ from functools import partial
 from typing import ClassVar, NamedTuple
 
 from accounts.database import close_database_threads, run_in_database_thread
-from billing import group_commit, ledger
+from billing import grants, group_commit, ledger
+from billing.payments import checkout, stripe_gateway, top_up
+from billing.payments import events as payment_events
 from gateway import charge, events, jobs, limits, media, sessions
 from gateway.flows import gallery
 from gateway.inputs import forget_expired_inputs
@@ -67,6 +69,11 @@ CHORES = (
     Chore(
         "forgetting prompts past their days", 3600, partial(run_in_database_thread, forget_expired_inputs), Part.JOBS
     ),
+    Chore("handling what Stripe told", 5, payment_events.work_off, Part.JOBS),
+    Chore("asking Stripe about payments of which nothing was heard", 60, checkout.look_after_unsettled, Part.JOBS),
+    Chore("topping accounts up", 15, top_up.run, Part.JOBS),
+    Chore("letting granted credits lapse", 300, partial(run_in_database_thread, grants.expire_lapsed), Part.JOBS),
+    Chore("forgetting Stripe's old events", 3600, partial(run_in_database_thread, payment_events.purge_old), Part.JOBS),
     Chore("forgetting what was told of old videos", 3600, partial(run_in_database_thread, purge_expired), Part.JOBS),
     Chore("deleting media files past their days", 3600, partial(asyncio.to_thread, media.purge_expired), Part.JOBS),
     Chore(
@@ -108,6 +115,7 @@ class Runtime:
         await limits.close()
         await sessions.close()
         await http.close_pools()
+        await stripe_gateway.close()
         # Last, since until here something may still have been settled. They wait for threads, so not on the event loop.
         await asyncio.to_thread(group_commit.close)
         await asyncio.to_thread(close_database_threads)

@@ -184,6 +184,21 @@ LOGIN_REDIRECT_URL = "/dashboard/"
 # Credits that every user is granted once.
 SIGNUP_CREDITS = 500
 
+# --- Payments ------------------------------------------------------------------------------------------------------
+
+# Without a key credits are not sold, and everything else works.
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+# Of the webhook's endpoint; several, separated by commas, while one is replaced by another.
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=[])
+# Another address than Stripe's own, for tests.
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="").rstrip("/")
+# Has Stripe work out sales tax and VAT; your account there needs its registrations.
+STRIPE_AUTOMATIC_TAX = env.bool("STRIPE_AUTOMATIC_TAX", default=False)
+# Lets buyers enter Stripe's promotion codes: discounts in money.
+STRIPE_PROMOTION_CODES = env.bool("STRIPE_PROMOTION_CODES", default=False)
+# For a user who brings another, and for that one, when the latter buys something. 0: none.
+REFERRAL_CREDITS = env.int("REFERRAL_CREDITS", default=0)
+
 # --- API limits (per key; each key may carry its own) ----------------------------------------------------------------
 
 REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=600)
@@ -295,6 +310,12 @@ if PUBLIC_URL.startswith("https://"):
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 # Nothing inline, nothing from elsewhere; pages show results of ours, and pictures that they hold themselves.
+# Where Stripe's forms lead to by redirect: browsers hold those against the policy, too.
+_PAYMENT_PAGES = (
+    ["https://checkout.stripe.com", "https://billing.stripe.com", *([STRIPE_API_BASE] if STRIPE_API_BASE else [])]
+    if STRIPE_SECRET_KEY
+    else []
+)
 _WEBSOCKETS = PUBLIC_URL.replace("http", "ws", 1) or "wss:"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -304,7 +325,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": ["'self'", _WEBSOCKETS],
         "object-src": ["'none'"],
         "base-uri": ["'self'"],
-        "form-action": ["'self'"],
+        "form-action": ["'self'", *_PAYMENT_PAGES],
         "frame-ancestors": ["'none'"],
     }
 }

@@ -9,11 +9,16 @@ from django.apps.registry import Apps
 from django.conf import settings
 from django.db import transaction
 from django.dispatch import receiver
+from django.http import HttpRequest
 
 from accounts.addresses import welcome_once
 from accounts.models import User
+from billing.grants import note_referral
 from billing.ledger import grant_signup_credits, open_account
 from billing.models import CreditAccount, SystemAccount
+
+# Where the session keeps the account that invited its visitor.
+INVITED_BY = "invited_by"
 
 
 def open_system_accounts(using: str, apps: Apps = installed_apps, **signal: Any) -> None:
@@ -33,6 +38,14 @@ def grant_at_signup(user: User, **signal: Any) -> None:
         or EmailAddress.objects.filter(user=user, verified=True).exists()
     ):
         _welcome(user)
+
+
+@receiver(user_signed_up)
+def note_who_invited(request: HttpRequest, user: User, **signal: Any) -> None:
+    """The session says whose invitation was followed."""
+    referrer_id = request.session.pop(INVITED_BY, None) if request is not None else None
+    if referrer_id is not None:
+        note_referral(user, referrer_id)
 
 
 @receiver(email_confirmed)

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from accounts.deletion import make_anonymous, revoke_all_keys
 from accounts.models import User
+from billing.leaving import stop_payments
 from gateway.flows.leaving import leave
 
 
@@ -19,6 +20,7 @@ def delete_account(request: HttpRequest, user: User) -> None:
     """
     address = user.email
     revoke_all_keys(user)
+    stop_payments(user.pk)
     async_to_sync(leave)(user.pk)
     with transaction.atomic():
         make_anonymous(user)

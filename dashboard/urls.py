@@ -1,6 +1,8 @@
 from django.urls import path, re_path
 
-from dashboard import gallery, home, keys, landing, notices, requests, settings, usage, views
+from dashboard import gallery, home, keys, landing, notices, requests, settings, usage
+from dashboard.billing import ledger
+from dashboard.billing import views as billing
 from dashboard.catalogue import views as catalogue
 from dashboard.documentation import views as documentation
 from dashboard.documentation.feed import ChangelogFeed
@@ -36,7 +38,16 @@ urlpatterns = [
     path("search.json", search, name="search"),
     path("llms.txt", documentation.llms, name="llms"),
     path("llms-full.txt", documentation.llms_full, name="llms_full"),
-    path("billing/", views.billing, name="billing"),
+    path("billing/", billing.home, name="billing"),
+    path("billing/checkout/", billing.begin_checkout, name="begin_checkout"),
+    path("billing/test-checkout/<str:purchase_id>/", billing.test_checkout, name="test_checkout"),
+    path("billing/purchases/<str:purchase_id>/", billing.purchase, name="purchase"),
+    path("billing/portal/", billing.open_portal, name="billing_portal"),
+    path("billing/top-up/", billing.save_top_up, name="save_top_up"),
+    path("billing/codes/", billing.redeem_code, name="redeem_code"),
+    path("invite/<str:word>/", billing.invitation, name="invitation"),
+    path("billing/ledger/", ledger.ledger, name="ledger"),
+    path("billing/ledger.csv", ledger.ledger_csv, name="ledger_csv"),
     path("keys/", keys.keys, name="keys"),
     path("keys/new/", keys.create, name="create_key"),
     path("keys/<int:key_id>/edit/", keys.edit, name="edit_key"),

@@ -1,21 +1,18 @@
-"""What views for people who are signed in have in common, and the page that an empty balance leads to."""
+"""What views for people who are signed in have in common."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect
 
 from accounts.models import User
-from billing.amounts import credits_text
-from billing.ledger import open_account
 
 View = Callable[..., HttpResponseBase]
+AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 
 
 class SignedIn(HttpRequest):
@@ -24,25 +21,29 @@ class SignedIn(HttpRequest):
     user: User
 
 
-def posted_from(page: str) -> Callable[[View], View]:
+def posted_from(page: str) -> Callable[[Any], Any]:
     """For a view that takes the forms of `page`, the name of another: a GET is led there.
 
     Such a GET comes from the login, to which somebody was sent whose session had ended when they pressed the button.
     """
 
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            return view(request, *args, **kwargs) if request.method == "POST" else redirect(page)
-
-        return wrapped
+    def decorate(view: Any) -> Any:
+        return _led_async(view, page) if iscoroutinefunction(view) else _led(view, page)
 
     return decorate
 
 
-@login_required
-@require_GET
-@never_cache
-def billing(request: SignedIn) -> HttpResponse:
-    """Where messages about an empty balance lead."""
-    return render(request, "dashboard/billing.html", {"balance": credits_text(open_account(request.user).available)})
+def _led(view: View, page: str) -> View:
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return view(request, *args, **kwargs) if request.method == "POST" else redirect(page)
+
+    return wrapped
+
+
+def _led_async(view: AsyncView, page: str) -> AsyncView:
+    @wraps(view)
+    async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return await view(request, *args, **kwargs) if request.method == "POST" else redirect(page)
+
+    return wrapped

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.conf import settings
 
-from billing.amounts import credits_number
+from billing.amounts import MONEY_PER_CREDIT, credits_number
+from billing.packs import LARGEST_AMOUNT, MINOR_UNITS, PACKS, SMALLEST_AMOUNT
 from gateway.catalog import aliases_of, get_model, list_models
 from gateway.catalog.schema import MODEL_TYPES, Model
 from gateway.limits.quota import READS, quota_of
@@ -52,6 +53,14 @@ def facts() -> dict[str, Any]:
         "chat_most": max(chat_credits, default=0),
         "models": {kind: [row for row in rows if row["type"] == kind] for kind in MODEL_TYPES},
         "changelog": _changelog(),
+        "packs": [
+            {"credits": offer.credits, "bonus": offer.bonus, "dollars": offer.price // MINOR_UNITS}
+            for offer in PACKS.values()
+        ],
+        "dollars_per_credit": MONEY_PER_CREDIT,
+        "credits_per_dollar": round(1 / MONEY_PER_CREDIT),
+        "smallest_amount": SMALLEST_AMOUNT,
+        "largest_amount": LARGEST_AMOUNT,
     }
 
 

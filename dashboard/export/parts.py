@@ -12,7 +12,17 @@ from msgspec import Struct
 
 from accounts.models import ApiKey, User
 from billing.amounts import credits_number
-from billing.models import Adjustment, CreditAccount, Hold, LedgerEntry
+from billing.models import (
+    Adjustment,
+    AutoTopUp,
+    CreditAccount,
+    Customer,
+    Hold,
+    LedgerEntry,
+    Purchase,
+    Redemption,
+    Referral,
+)
 from gateway.media import signed_url
 from gateway.models import (
     KeptInput,
@@ -157,6 +167,58 @@ PARTS = (
         shown=("id", "amount", "captured", "state", "deadline", "created_at", "resolved_at"),
         hidden=("account_id",),
         credits=("amount", "captured"),
+    ),
+    Part(
+        "payments",
+        Purchase,
+        "what you bought; money is in cents, and as Stripe received it",
+        "account_id",
+        shown=(
+            *("id", "origin", "state", "pack", "credits", "price", "currency", "livemode", "checkout_id", "payment_id"),
+            *("paid", "reversed", "receipt_url", "invoice_url", "problem", "created_at", "settled_at"),
+        ),
+        hidden=("account_id", "next_look_at"),
+        credits=("credits", "reversed"),
+        more=lambda purchase: {
+            "taken_back_by": [
+                {"id": one.pk, "kind": one.kind, "status": one.status, "credits": credits_number(one.credits)}
+                for one in purchase.reversals.all()
+            ]
+        },
+    ),
+    Part(
+        "customer",
+        Customer,
+        "who you are at Stripe, and the card that automatic top-ups use",
+        "account_id",
+        shown=("stripe_id", "livemode", "card", "created_at"),
+        hidden=("account_id", "payment_method"),
+    ),
+    Part(
+        "top_ups",
+        AutoTopUp,
+        "what you want bought when credits run low; money is in cents",
+        "account_id",
+        shown=("enabled", "threshold", "price", "monthly_cap", "purchase_id", "failures", "problem", "updated_at"),
+        hidden=("account_id", "next_at"),
+        credits=("threshold",),
+    ),
+    Part(
+        "codes",
+        Redemption,
+        "the promotion codes that you have used",
+        "account_id",
+        shown=("promotion_code_id", "created_at"),
+        hidden=("id", "account_id"),
+        more=lambda redemption: {"code": redemption.promotion_code.code},
+    ),
+    Part(
+        "invitation",
+        Referral,
+        "that somebody invited you",
+        "newcomer_id",
+        shown=("created_at",),
+        hidden=("newcomer_id", "referrer_id"),
     ),
     Part(
         "receipts",

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_lists import Days, began_by_id
 from accounts.admin_parts import Found, finders, search_link
-from billing.admin_lists import AccountFilter, AccountRowsAdmin
+from billing.admin.lists import AccountFilter, AccountRowsAdmin
 from gateway.models import StoredPicture
 
 

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from accounts.admin_lists import Days, began_by_id
 from accounts.admin_parts import Found, finders, search_link
 from accounts.models import ApiKey
-from billing.admin_lists import AccountFilter, AccountRowsAdmin
+from billing.admin.lists import AccountFilter, AccountRowsAdmin
 from billing.amounts import credits_text
 from billing.models import LedgerEntry
 from gateway.admin.recent import ProviderFilter, recent_values

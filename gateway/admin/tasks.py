@@ -19,7 +19,7 @@ from django.utils.timesince import timesince
 from accounts.admin_lists import Days, began_by_id
 from accounts.admin_parts import Found, finders, search_link
 from accounts.models import ApiKey
-from billing.admin_lists import AccountFilter, AccountRowsAdmin
+from billing.admin.lists import AccountFilter, AccountRowsAdmin
 from billing.amounts import credits_text
 from gateway.admin.recent import ProviderFilter, recent_values
 from gateway.admin.words import away_text, duration_text, list_link, page_link, table

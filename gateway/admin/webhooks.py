@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.admin_parts import Found, finders
-from billing.admin_lists import AccountFilter, AccountRowsAdmin
+from billing.admin.lists import AccountFilter, AccountRowsAdmin
 from gateway.models import WebhookDelivery
 from gateway.webhooks import sending
 

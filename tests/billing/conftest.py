@@ -1,17 +1,21 @@
 """People with accounts, whose credits are committed where other threads and processes see them."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from django.utils import timezone
+from stripe import HTTPClient
 
 from accounts.models import User
 from billing import group_commit, ledger
 from billing.audit import find_errors
 from billing.models import CreditAccount, LedgerEntry
+from billing.payments import stripe_gateway
 from billing.verbs import Post
+from tests.upstreams.stripe import SECRET, FakeStripe
 
 _numbers = count()
 
@@ -59,3 +63,15 @@ def alice(audited: None) -> int:
 @pytest.fixture
 def bob(audited: None) -> int:
     return open_account(10_000, "bob@example.com")
+
+
+@pytest.fixture
+async def stripe(settings: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeStripe]:
+    """A Stripe whose key is set; its library does not wait long between its own tries."""
+    monkeypatch.setattr(HTTPClient, "INITIAL_DELAY", 0.01)
+    monkeypatch.setattr(HTTPClient, "MAX_DELAY", 0.01)
+    with FakeStripe() as fake:
+        settings.STRIPE_API_BASE, settings.STRIPE_SECRET_KEY = fake.origin, fake.test_key
+        settings.STRIPE_WEBHOOK_SECRETS = [SECRET]
+        yield fake
+        await stripe_gateway.close()

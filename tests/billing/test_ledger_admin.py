@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
-from billing.admin import LedgerEntryAdmin
+from billing.admin.ledger import LedgerEntryAdmin
 from billing.models import LedgerEntry
 from tests.billing.conftest import open_account, post
 

@@ -55,12 +55,6 @@ def test_strangers_are_asked_to_sign_in() -> None:
         assert Client().get(path)["location"].startswith("/accounts/login/")
 
 
-def test_billing_tells_the_balance_and_where_to_ask(browser) -> None:
-    page = page_of(browser, "/billing/")
-    assert "500 credits" in page
-    assert "Ask its operator" in page
-
-
 def test_the_first_steps_tick_themselves(browser, alice) -> None:
     assert done(page_of(browser)) == 1, "credits are there from the start"
     issue_key(alice, "first")

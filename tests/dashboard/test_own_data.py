@@ -40,7 +40,7 @@ NOT_EXPORTED = {
 ERASED = {
     *("account.EmailAddress", "account.EmailConfirmation", "mfa.Authenticator", "usersessions.UserSession"),
     *("gateway.KeptInput", "gateway.Notice", "gateway.NoticePreferences", "gateway.StoredPicture"),
-    *("gateway.WebhookDelivery", "gateway.WebhookSecret"),
+    *("gateway.WebhookDelivery", "gateway.WebhookSecret", "billing.AutoTopUp"),
 }
 ANONYMOUS = {
     "accounts.User": "its row stays for the ledger, without a name",
@@ -48,8 +48,12 @@ ANONYMOUS = {
     "admin.LogEntry": "with the new address in place of the old",
     "billing.Adjustment": "the staff's words, which explain an entry",
     "billing.CreditAccount": "the books",
+    "billing.Customer": "the name at Stripe, which refunds and disputes come under; without the card",
     "billing.Hold": "the books",
     "billing.LedgerEntry": "the books",
+    "billing.Purchase": "the books",
+    "billing.Redemption": "the books",
+    "billing.Referral": "the books: who was rewarded for whom",
     "dashboard.DayOfUsage": "the books, added up",
     "gateway.Receipt": "the books",
     "gateway.TaskEvent": "say nothing of who asked for what, and go with their days",

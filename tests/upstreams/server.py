@@ -351,6 +351,8 @@ async def _read_request(reader: asyncio.StreamReader, early: bytes, connection: 
                 recorded.body.setdefault(name, []).append(data.decode())
             else:
                 recorded.body[name] = data.decode()
+    elif content_type.startswith("application/x-www-form-urlencoded"):
+        recorded.body = dict(parse_qsl(content.decode(), keep_blank_values=True))
     elif content:
         recorded.body = json.loads(content)
     return recorded

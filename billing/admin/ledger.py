@@ -1,5 +1,5 @@
 """The ledger as staff sees it. Nothing here is edited: credits move through `billing.ledger` alone, and staff's own
-adjustments through `billing.admin_adjust`."""
+adjustments through `billing.admin.adjust`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from accounts.admin_lists import Days, FirstRows, ReadOnlyAdmin, began_by_id
 from accounts.admin_parts import Fact, Found, Link, finders, search_link, user_facts, user_tools
 from accounts.models import User
-from billing.admin_adjust import PERMISSION, adjust_credits
-from billing.admin_lists import AccountFilter, AccountRowsAdmin, in_credits, read_account_id
+from billing.admin.adjust import PERMISSION, adjust_credits
+from billing.admin.lists import AccountFilter, AccountRowsAdmin, in_credits, read_account_id
 from billing.amounts import credits_text
 from billing.balances import balances_after
 from billing.models import Adjustment, CreditAccount, Hold, LedgerEntry

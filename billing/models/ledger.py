@@ -84,7 +84,10 @@ class LedgerEntry(models.Model):
             models.UniqueConstraint(fields=("cause", "kind", "account"), name="one_entry_per_cause"),
             models.CheckConstraint(name="entry_moves_something", condition=~Q(amount=0)),
         )
-        indexes = (models.Index(fields=("account", "id"), name="entries_of_an_account"),)
+        indexes = (
+            models.Index(fields=("account", "id"), name="entries_of_an_account"),
+            models.Index(fields=("expires_at",), condition=Q(expires_at__isnull=False), name="grants_that_lapse"),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount:+d} ({self.cause})"

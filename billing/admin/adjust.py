@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from accounts.models import User
 from billing.adjustments import book_adjustment
+from billing.admin.forms import AdjustmentForm
 from billing.amounts import credits_text
 from billing.errors import DuplicateCause, InsufficientCredits
-from billing.forms import AdjustmentForm
 from billing.models import CreditAccount
 
 PERMISSION = "billing.adjust_credits"

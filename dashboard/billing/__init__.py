@@ -1,0 +1,1 @@
+"""The pages about money: what there is, what can be bought, what was; and the ledger."""
