@@ -76,10 +76,12 @@ def post(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
 
 
 @contextmanager
-def serve_seeded(seeded: Path, folder: Path, port: int = 0, *, debug: bool = True) -> Iterator[Gateway]:
+def serve_seeded(
+    seeded: Path, folder: Path, port: int = 0, *, debug: bool = True, settings: dict[str, str] | None = None
+) -> Iterator[Gateway]:
     """Serves a copy of what `seed` has made, as development does: with stand-ins, and jobs in the same process.
 
-    Without `debug` as production does, where errors have pages of their own.
+    Without `debug` as production does, where errors have pages of their own. `settings` are more of its environment.
     """
     data = folder / "data"
     shutil.copytree(seeded, data)
@@ -87,7 +89,7 @@ def serve_seeded(seeded: Path, folder: Path, port: int = 0, *, debug: bool = Tru
     told: dict[str, Any] = json.loads((data / "seed.json").read_text())
     command = [sys.executable, "manage.py", "serve", "--port", str(port)]
     of_production = {"DEBUG": "off", "ALLOWED_HOSTS": "127.0.0.1", "PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    environment = environment_of(data) | ({} if debug else of_production)
+    environment = environment_of(data) | ({} if debug else of_production) | (settings or {})
     running = Running(command, environment, port, folder / "output")
     try:
         running.wait_until(lambda: f"ArkRoute is ready on {running.url}" in running.output)

@@ -89,6 +89,11 @@ PAGES = (
     Listed("delete_account", "/settings/delete/", "full"),
     Listed("turn_off_notices", "{notices_off}"),
     Listed("billing", "/billing/", "full"),
+    Listed("billing", "/billing/", "empty"),
+    Listed("ledger", "/billing/ledger/", "full"),
+    Listed("ledger", "/billing/ledger/?kind=dispute", "full"),
+    Listed("purchase", "{purchase}", "full"),
+    Listed("test_checkout", "{checkout}", "full"),
 )
 
 # Pages that a way through other pages leads to: `test_second_factors`.
@@ -110,6 +115,13 @@ NO_PAGES = {
     "usage_csv",
     "requests_csv",
     "delete_piece",
+    "begin_checkout",
+    "billing_portal",
+    "save_top_up",
+    "redeem_code",
+    "ledger_csv",
+    "invitation",
+    "stripe_webhook",
     "describe_call",
     "documentation",
     "documentation_markdown",

@@ -31,6 +31,10 @@ from accounts.keys import issue_key, revoke_key  # noqa: E402
 from accounts.models import ApiKey, User  # noqa: E402
 from billing import group_commit  # noqa: E402
 from billing.ledger import grant_signup_credits  # noqa: E402
+from billing.models import Purchase  # noqa: E402
+from billing.packs import find_pack  # noqa: E402
+from billing.payments.booking import pay_in_test  # noqa: E402
+from billing.payments.checkout import begin_in_test  # noqa: E402
 from gateway.media import store_now  # noqa: E402
 from gateway.models import Receipt, StoredPicture, VideoTask  # noqa: E402
 from gateway.notices.preferences import off_link  # noqa: E402
@@ -56,7 +60,7 @@ DAYS = 30
 
 def seed() -> dict[str, Any]:
     call_command("migrate", verbosity=0)
-    full = make_user("full@example.com", credits=1284)
+    full = make_user("full@example.com", credits=284)
     empty, guarded = make_user("empty@example.com"), make_user("guarded@example.com")
     keys = make_keys(full)
     make_use(full, keys)
@@ -64,6 +68,7 @@ def seed() -> dict[str, Any]:
     make_clip(full, keys[0], "a sailboat at dawn")
     TOTP.activate(guarded, generate_totp_secret())
     codes = RecoveryCodes.activate(guarded).get_unused_codes()
+    bought, begun = make_purchases(full)
     group_commit.close()
     address = EmailAddress.objects.get(user=empty)
     return {
@@ -72,6 +77,8 @@ def seed() -> dict[str, Any]:
             "receipt": f"/usage/requests/{pictures[0].request_id}/",
             "failure": f"/usage/requests/{Receipt.objects.filter(outcome='failed')[0].pk}/",
             "key": f"/keys/{keys[0].pk}/",
+            "purchase": f"/billing/purchases/{bought.pk}/",
+            "checkout": f"/billing/test-checkout/{begun.pk}/",
             "notices_off": off_link(full.pk, "low_balance").removeprefix(settings.PUBLIC_URL),
             "confirm": f"/accounts/confirm-email/{EmailConfirmationHMAC(address).key}/",
             "reset": "/accounts/password/reset/key/"
@@ -102,6 +109,13 @@ def make_keys(user: User) -> list[ApiKey]:
     revoke_key(issue_key(user, "Old laptop").api_key)
     ApiKey.objects.filter(pk=plain.pk).update(last_used_at=datetime.now(UTC))
     return [plain, limited]
+
+
+def make_purchases(user: User) -> tuple[Purchase, Purchase]:
+    """One that was paid, and one that was begun."""
+    paid, begun = (begin_in_test(user, find_pack(pack)) for pack in ("1000", "250"))
+    pay_in_test(paid.pk, user.pk)
+    return paid, begun
 
 
 def make_use(user: User, keys: list[ApiKey]) -> None:

@@ -20,30 +20,30 @@ def stripe() -> Iterator[FakeStripe]:
 
 
 @pytest.fixture(scope="module")
-def gateway(seeded: Path, stripe: FakeStripe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def shop(seeded: Path, stripe: FakeStripe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """One of its own, which sells."""
     payments = {
         "STRIPE_SECRET_KEY": stripe.test_key,
         "STRIPE_WEBHOOK_SECRET": SECRET,
         "STRIPE_API_BASE": stripe.origin,
     }
-    with serve_seeded(seeded, tmp_path_factory.mktemp("selling"), settings=payments) as gateway:
-        yield gateway
+    with serve_seeded(seeded, tmp_path_factory.mktemp("selling"), settings=payments) as shop:
+        yield shop
 
 
 @pytest.fixture
-def buyer(context: BrowserContext, gateway: Gateway, watch: Watch, stripe: FakeStripe) -> Page:
+def buyer(context: BrowserContext, shop: Gateway, watch: Watch, stripe: FakeStripe) -> Page:
     """Somebody who has just signed up."""
-    watch.also(stripe.origin)
-    take_session(context, gateway, gateway.sign_up("buyer@example.com"))
+    watch.home(stripe.origin)
+    watch.home(shop.url)
+    take_session(context, shop, shop.sign_up("buyer@example.com"))
     return context.new_page()
 
 
 def test_a_pack_is_paid_on_stripes_page_and_the_credits_are_there(
-    buyer: Page, gateway: Gateway, stripe: FakeStripe
+    buyer: Page, shop: Gateway, stripe: FakeStripe
 ) -> None:
-    stripe.webhooks.send_at_once(None)
-    buyer.goto(f"{gateway.url}/billing/")
+    buyer.goto(f"{shop.url}/billing/")
     expect(buyer.get_by_text("Stripe's test mode")).to_be_visible()
     buyer.get_by_role("button", name=re.compile("^1,000 credits")).click()
     buyer.get_by_label("Card number").fill(DECLINED)
@@ -53,7 +53,7 @@ def test_a_pack_is_paid_on_stripes_page_and_the_credits_are_there(
     buyer.get_by_role("button", name="Pay").click()
     expect(buyer.get_by_role("heading", name="Your credits are here")).to_be_visible()
     expect(buyer.get_by_text("You have 1,500 now.")).to_be_visible()
-    assert set(stripe.webhooks.flush(f"{gateway.url}/billing/webhooks/stripe/")) == {200}
+    assert set(stripe.webhooks.flush(f"{shop.url}/billing/webhooks/stripe/")) == {200}
     buyer.reload()
     expect(buyer.get_by_text("You have 1,500 now.")).to_be_visible()
     buyer.get_by_role("link", name="Billing").last.click()
