@@ -15,9 +15,10 @@ from msgspec import Struct
 from rest_framework import exceptions as drf
 
 from accounts.keys import KeyRejected
-from api.headers import limit_headers
+from api.headers import limit_headers, replayed_headers
 from billing.ledger import LedgerUnavailable
 from gateway.errors import GatewayError, LimitError
+from gateway.idempotency import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ STATUSES: dict[str, tuple[int, str]] = {
     "unknown_url": (404, "invalid_request_error"),
     "method_not_allowed": (405, "invalid_request_error"),
     "idempotency_in_progress": (409, "invalid_request_error"),
+    "idempotency_answer_lost": (409, "invalid_request_error"),
     "task_not_ready": (409, "invalid_request_error"),
     "not_cancellable": (409, "invalid_request_error"),
     "session_busy": (409, "invalid_request_error"),
@@ -60,7 +62,7 @@ STATUSES: dict[str, tuple[int, str]] = {
     "database_unavailable": (503, "server_error"),
 }
 # OpenAI's clients repeat what was a conflict; the same request meets these again.
-FINAL_CONFLICTS = frozenset({"task_not_ready", "not_cancellable"})
+FINAL_CONFLICTS = frozenset({"task_not_ready", "not_cancellable", "idempotency_answer_lost"})
 # Seconds that a client should wait where nobody knows better.
 DEFAULT_RETRY_AFTER = {
     "database_unavailable": 2,
@@ -68,6 +70,14 @@ DEFAULT_RETRY_AFTER = {
     "overloaded": 5,
     "provider_not_configured": 300,
 }
+
+
+class AnsweredBefore(Exception):
+    """A view has nothing to do: the `Idempotency-Key` of its call was answered before, and `answer` is sent again."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.request_id)
+        self.answer = answer
 
 
 class ErrorAnswer(Struct):
@@ -133,6 +143,9 @@ def error_event(body: bytes) -> bytes:
 def drf_exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """DRF's `EXCEPTION_HANDLER`: the same answers as in the express lane."""
     request = context["request"]._request
+    if isinstance(error, AnsweredBefore):
+        request.request_id = error.answer.request_id
+        return HttpResponse(error.answer.body, status=error.answer.status, headers=replayed_headers(error.answer))
     answer = to_openai(error, request.request_id)
     response = HttpResponse(answer.body, status=answer.status, content_type="application/json", headers=answer.headers)
     if isinstance(error, drf.MethodNotAllowed):

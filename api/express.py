@@ -15,12 +15,22 @@ from api.admit import Admitted, admit
 from api.body import FORM, JSON, PICTURES_FORM, BodyKind, check_size, find_kind, parse_max_credits
 from api.cookies import read_session_id
 from api.errors import error_answer, error_event, to_openai
-from api.headers import EVERYWHERE, FOR_BROWSERS, call_headers, identity_headers, limit_headers, preflight_headers
+from api.headers import (
+    EVERYWHERE,
+    FOR_BROWSERS,
+    call_headers,
+    identity_headers,
+    limit_headers,
+    preflight_headers,
+    replayed_headers,
+)
+from api.idempotency import Recording, begin
 from api.origins import is_from_page
 from api.sse import DONE, EventStream
 from gateway.call import Call, new_request_id
 from gateway.errors import InvalidJSON
 from gateway.flows import chat, embeddings, images, responses, transcriptions
+from gateway.idempotency import Answer
 from gateway.requests.chat import parse_chat
 from gateway.requests.decoding import decode_object
 from gateway.requests.embeddings import parse_embedding
@@ -59,6 +69,7 @@ class Exchange:
         self.request_id = new_request_id()
         self.admitted: Admitted | None = None
         self.client_left = False
+        self.recording: Recording | None = None  # where the answer is kept for an `Idempotency-Key`
         self._body = b""
         self._receive = receive
         self._send = send
@@ -87,6 +98,21 @@ class Exchange:
         body, self._body = self._body, b""
         return body
 
+    async def answer_by_key(self, key: str, call: Call) -> bool:
+        """Whether the call was made before under this `Idempotency-Key`: its answer is sent again. Else it is claimed.
+
+        Raises what `api.idempotency.begin` raises.
+        """
+        begun = await begin(call, key, self.header(b"content-type"), self._body)
+        if not isinstance(begun, Answer):
+            self.recording = Recording(begun, call)
+            return False
+        self.request_id = begun.request_id
+        headers = {**call_headers(call), **replayed_headers(begun)}
+        content_type = (b"content-type", headers.pop("content-type").encode())
+        await self.answer(begun.status, begun.body, headers, content_type)
+        return True
+
     async def _receive_body(self, kind: BodyKind) -> bytes:
         message = await self._receive()
         body: bytes = message.get("body", b"")
@@ -109,6 +135,8 @@ class Exchange:
     # Who has left gets nothing more: the work may outlast its client.
 
     async def start(self, status: int, headers: dict[str, str], content_type: tuple[bytes, bytes] = _JSON) -> None:
+        if self.recording is not None:
+            self.recording.start(status, {**headers, "content-type": content_type[1].decode()})
         if self.client_left:
             return
         identity = identity_headers(self.request_id, self.header(b"x-request-id"))
@@ -123,6 +151,11 @@ class Exchange:
         )
 
     async def send_body(self, body: bytes, *, more: bool = False) -> None:
+        if self.recording is not None:
+            await self.recording.add(body, more=more)
+        await self._pass_on(body, more=more)
+
+    async def _pass_on(self, body: bytes, *, more: bool = False) -> None:
         if not self.client_left:
             await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
@@ -133,9 +166,11 @@ class Exchange:
         if len(body) <= SLICE:
             await self.send_body(body)
             return
+        if self.recording is not None:
+            await self.recording.add(body, more=False)
         whole = memoryview(body)
         for start in range(0, len(body), SLICE):
-            await self.send_body(bytes(whole[start : start + SLICE]), more=start + SLICE < len(body))
+            await self._pass_on(bytes(whole[start : start + SLICE]), more=start + SLICE < len(body))
 
 
 class ClientLeft(Exception):
@@ -167,6 +202,9 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
             from_page=is_from_page(exchange.header(b"origin"), exchange.header(b"host")),
         )
         await exchange.read_body(find_kind(exchange.header(b"content-type"), route.takes))
+        key = exchange.header(b"idempotency-key")
+        if key is not None and await exchange.answer_by_key(key, call):
+            return
         await serve_unless_client_leaves(exchange, route.serve, call)
     except ClientLeft:
         return
@@ -175,6 +213,8 @@ async def express(scope: Scope, receive: Receive, send: Send) -> None:
         headers = call_headers(call) if call else {}
         await exchange.answer(answer.status, answer.body, headers | answer.headers)
     finally:
+        if exchange.recording is not None:
+            await exchange.recording.close()
         if exchange.admitted is not None:
             exchange.admitted.admission.release()
 
@@ -291,6 +331,8 @@ async def _stream(
         return call_headers(call)
 
     events = EventStream(exchange, headers, named=named)
+    if exchange.recording is not None:
+        exchange.recording.named = named
     try:
         async for payloads in chunks:
             await events.send(payloads)

@@ -3,6 +3,7 @@
 from api.cookies import session_headers
 from billing.amounts import credits_text
 from gateway.call import Call
+from gateway.idempotency import Answer
 from gateway.limits import format_duration
 from gateway.types import Allowance
 
@@ -10,7 +11,7 @@ EXPOSED = (
     "x-request-id, x-client-request-id, x-arkroute-credits, x-arkroute-model, x-arkroute-overhead-ms, "
     "x-arkroute-stand-in, x-arkroute-capped-tokens, x-arkroute-session-state, x-arkroute-ignored-params, "
     "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, retry-after, "
-    "x-should-retry, openai-poll-after-ms"
+    "x-should-retry, openai-poll-after-ms, idempotent-replayed"
 )
 # On every answer of the API, errors included.
 EVERYWHERE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
@@ -61,3 +62,8 @@ def call_headers(call: Call) -> dict[str, str]:
     if call.session is not None:
         headers |= session_headers(call.session)
     return headers
+
+
+def replayed_headers(answer: Answer) -> dict[str, str]:
+    """Of an answer that was given before to the same `Idempotency-Key`: its own, its media type among them."""
+    return answer.headers | {"idempotent-replayed": "true"}

@@ -15,6 +15,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 from api.admit import Admitted
 from api.errors import error_answer
 from api.headers import EVERYWHERE, FOR_BROWSERS, call_headers, identity_headers, limit_headers, preflight_headers
+from api.idempotency import Recording
 from gateway.call import Call, new_request_id
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -26,6 +27,7 @@ class ApiRequest(HttpRequest):
     request_id: str
     admitted: Admitted | None
     call: Call | None
+    recording: Recording | None  # where the answer is kept for an `Idempotency-Key`
 
 
 class ApiMiddleware:
@@ -38,7 +40,7 @@ class ApiMiddleware:
 
     async def __call__(self, request: ApiRequest) -> HttpResponseBase:
         request.request_id = new_request_id()
-        request.admitted = request.call = None
+        request.admitted = request.call = request.recording = None
         match = _find_view(request.path_info)
         if match is not None and match.app_name != "api":
             return await self._page(request)
@@ -46,7 +48,11 @@ class ApiMiddleware:
             return await self._page(request)
         try:
             response = await _answer(request, match)
+            if request.recording is not None and request.call is not None and isinstance(response, HttpResponse):
+                await _keep(response, request.recording, request.call)
         finally:
+            if request.recording is not None:
+                await request.recording.close()
             if request.admitted is not None:
                 request.admitted.admission.release()
         for headers in _headers(request):
@@ -89,6 +95,12 @@ async def _answer(request: ApiRequest, match: ResolverMatch | None) -> HttpRespo
         return HttpResponse(status=204, headers=preflight_headers(asked, "GET, POST, DELETE, OPTIONS"))
     response = await match.func(request, *match.args, **match.kwargs)
     return response.render() if hasattr(response, "render") else response
+
+
+async def _keep(response: HttpResponse, recording: Recording, call: Call) -> None:
+    own = {name.lower(): value for name, value in response.headers.items()}
+    recording.start(response.status_code, own | call_headers(call))
+    await recording.add(response.content, more=False)
 
 
 def _headers(request: ApiRequest) -> list[dict[str, str]]:

@@ -9,6 +9,8 @@ from django.urls import path, re_path
 from api.views.account import Account
 from api.views.models import ModelDetail, ModelList
 from api.views.openapi import DescriptionJSON, DescriptionYAML
+from api.views.quotes import Quotes
+from api.views.receipts import ReceiptDetail, ReceiptList
 from api.views.sessions import SessionDetail, SessionList
 from api.views.videos import (
     VideoCancel,
@@ -27,6 +29,9 @@ urlpatterns = [
     re_path(r"^v1/models/(?P<name>[^/]+)/?$", ModelDetail.as_view(), name="model"),
     re_path(r"^models/(?P<name>[^/]+)$", ModelDetail.as_view()),
     re_path(r"^(?:v1/)?account/?$", Account.as_view(), name="account"),
+    re_path(r"^(?:v1/)?quote/?$", Quotes.as_view(), name="quote"),
+    re_path(r"^(?:v1/)?receipts/?$", ReceiptList.as_view(), name="receipts"),
+    re_path(r"^(?:v1/)?receipts/(?P<request_id>[^/]+)/?$", ReceiptDetail.as_view(), name="receipt"),
     re_path(r"^(?:v1/)?sessions/?$", SessionList.as_view(), name="sessions"),
     re_path(r"^(?:v1/)?sessions/(?P<session_id>[^/]+)/?$", SessionDetail.as_view(), name="session"),
     re_path(r"^(?:v1/)?video/generations/?$", VideoGenerations.as_view(), name="video-generations"),

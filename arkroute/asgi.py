@@ -1,4 +1,4 @@
-"""Where a connection goes: the express lane, live connections, the probes, or Django with all its middleware.
+"""Where a connection goes: the express lane, MCP, live connections, the probes, or Django with all its middleware.
 
 Django's handler costs ten times as much as the server itself, so what is called at token rate is told apart before it.
 """
@@ -22,6 +22,8 @@ from api import live
 from api.consumers import TaskEvents
 from api.express import ROUTES, express
 from api.intake import limit_bodies
+from api.mcp.transport import PATHS as MCP_PATHS
+from api.mcp.transport import mcp
 from api.origins import for_own_pages, refuse
 from arkroute.health import healthz, readyz
 from arkroute.runtime import runtime
@@ -51,6 +53,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await express(scope, receive, send)
     elif followed := live.PATH.fullmatch(scope["path"]):
         await live.task_events(scope, receive, send, followed["task_id"])
+    elif scope["path"] in MCP_PATHS:
+        await mcp(scope, receive, send)
     elif probe := PROBES.get(scope["path"]):
         await probe(scope, receive, send)
     else:

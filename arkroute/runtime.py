@@ -16,7 +16,7 @@ from accounts.database import close_database_threads, run_in_database_thread
 from billing import grants, group_commit, ledger
 from billing.payments import checkout, stripe_gateway, top_up
 from billing.payments import events as payment_events
-from gateway import charge, events, jobs, limits, media, sessions
+from gateway import charge, events, idempotency, jobs, limits, media, prices, sessions
 from gateway.flows import gallery
 from gateway.inputs import forget_expired_inputs
 from gateway.notices.sending import forget_old_notices, tell
@@ -53,6 +53,8 @@ class Chore(NamedTuple):
 
 CHORES = (
     Chore("renewing the leases of open holds", 30, charge.renew_leases),
+    Chore("renewing the leases of calls with a key", 30, idempotency.renew_leases, Part.REQUESTS),
+    Chore("following which prices are promised", 1, prices.follow_quotes, Part.REQUESTS),
     Chore("telling Redis which requests are still open", 30, limits.renew_leases, Part.REQUESTS),
     Chore("releasing holds past their deadline", 15, ledger.sweep),
     Chore("asking replicas how they are", 1, health.look_after, Part.REQUESTS),
@@ -65,6 +67,13 @@ CHORES = (
     Chore("sending webhooks", 1, sending.run, Part.JOBS),
     Chore("noting which keys have spent their credits", 5, note_spent_keys, Part.REQUESTS),
     Chore("telling users what happened by mail", 60, tell, Part.JOBS),
+    Chore(
+        "forgetting answers past their day",
+        3600,
+        partial(run_in_database_thread, idempotency.forget_expired_answers),
+        Part.JOBS,
+    ),
+    Chore("forgetting quotes that are over", 3600, partial(run_in_database_thread, prices.forget_quotes), Part.JOBS),
     Chore("forgetting old notices", 3600, partial(run_in_database_thread, forget_old_notices), Part.JOBS),
     Chore(
         "forgetting prompts past their days", 3600, partial(run_in_database_thread, forget_expired_inputs), Part.JOBS

@@ -358,6 +358,8 @@ LOGGING = {
         "uvicorn": {"level": "WARNING"},
         # Below it stand addresses and headers of what is fetched.
         "httpcore": {"level": "WARNING"},
+        # Two lines for each message.
+        "mcp": {"level": "WARNING"},
         "faster_whisper": {"level": "WARNING"},
     },
 }

@@ -30,6 +30,9 @@ TYPES = (
     ("video", "Video"),
     ("embeddings", "Embedding"),
     ("audio", "Transcription"),
+    ("/mcp/generate_image", "Image"),
+    ("/mcp/edit_image", "Image"),
+    ("/mcp/generate_video", "Video"),
 )
 # The word for an outcome in an address, how it is called, and which receipts it means.
 STATUSES = {

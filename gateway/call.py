@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from accounts.keys import Caller
+from gateway.idempotency.claims import Claim
 
 
 def new_request_id() -> str:
@@ -80,6 +81,7 @@ class Call(Struct):
     new_session_id: str = ""  # of the session to begin where there is none to go on with
     session: SessionNote | None = None
     expected_session: SessionNote | None = None  # what `session` will be, if its replica answers
+    claim: Claim | None = None  # to its `Idempotency-Key`
 
     @property
     def session_id(self) -> str:

@@ -91,6 +91,8 @@ class Charge:
 
     async def __aenter__(self) -> Self:
         check_limit(self.call, self.quote)
+        if self.call.claim is not None:
+            self.call.claim.check_lease()
         if self.call.caller.credit_limit:
             self._reservation = await spending.reserve(self.call, self.quote.base, self.quote.ceiling)
         try:

@@ -17,6 +17,10 @@
     │   ├── TaskNotReady              it has not completed
     │   ├── NotCancellable            its provider is at work on it, and cannot stop
     │   ├── DeliveryNotFound          of a webhook
+    │   ├── ReceiptNotFound
+    │   ├── IdempotencyInProgress     a call with the same key is under way
+    │   ├── IdempotencyKeyReused      the key came with another request before
+    │   ├── IdempotencyAnswerLost     the key's call was charged, and its answer cannot be given again
     │   ├── ContextLengthExceeded
     │   └── ContentPolicyViolation    a provider's refusal
     ├── PaymentError
@@ -131,6 +135,22 @@ class NotCancellable(RequestError):
 
 class DeliveryNotFound(RequestError):
     code = "delivery_not_found"
+
+
+class ReceiptNotFound(RequestError):
+    code = "receipt_not_found"
+
+
+class IdempotencyInProgress(RequestError):
+    code = "idempotency_in_progress"
+
+
+class IdempotencyKeyReused(RequestError):
+    code = "idempotency_key_reused"
+
+
+class IdempotencyAnswerLost(RequestError):
+    code = "idempotency_answer_lost"
 
 
 class ContextLengthExceeded(RequestError):

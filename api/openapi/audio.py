@@ -102,7 +102,7 @@ OPERATIONS = (
             "The formats `json` and `verbose_json` are answered as JSON, `text`, `srt` and `vtt` as plain text. The "
             "price is for every ten seconds of the recording that are begun."
         ),
-        parameters=("MaxCredits", "SessionCookie", "ClientRequestId"),
+        parameters=("IdempotencyKey", "MaxCredits", "SessionCookie", "ClientRequestId"),
         body={FORM: Content(TranscriptionForm, {"without the file": {"model": "gpt-transcribe"}})},
         answers={
             200: Answer(
@@ -115,6 +115,6 @@ OPERATIONS = (
                 headers.OF_MODEL,
             )
         },
-        errors=("BadRequest", "InvalidParameters", *OF_CALL),
+        errors=("BadRequest", "InvalidParameters", "KeyInUse", *OF_CALL),
     ),
 )

@@ -208,7 +208,7 @@ data: {"type":"response.output_text.delta","sequence_number":4,"item_id":"msg_0f
 
 """
 
-_PARAMETERS = ("MaxCredits", "SessionCookie", "ClientRequestId")
+_PARAMETERS = ("IdempotencyKey", "MaxCredits", "SessionCookie", "ClientRequestId")
 
 OPERATIONS = (
     Operation(
@@ -237,7 +237,7 @@ OPERATIONS = (
                 (*headers.OF_MODEL, "x-arkroute-capped-tokens"),
             )
         },
-        errors=("BadRequest", "InvalidParametersOrPicture", "SessionBusy", *OF_CALL),
+        errors=("BadRequest", "InvalidParametersOrPicture", "SessionOrKeyInUse", *OF_CALL),
     ),
     Operation(
         method="POST",
@@ -273,7 +273,7 @@ OPERATIONS = (
                 (*headers.OF_MODEL, "x-arkroute-capped-tokens"),
             )
         },
-        errors=("BadRequest", "InvalidParametersOrPicture", *OF_CALL),
+        errors=("BadRequest", "InvalidParametersOrPicture", "KeyInUse", *OF_CALL),
     ),
     Operation(
         method="POST",
@@ -311,6 +311,6 @@ OPERATIONS = (
                 headers.OF_MODEL,
             )
         },
-        errors=("BadRequest", "InvalidParameters", *OF_CALL),
+        errors=("BadRequest", "InvalidParameters", "KeyInUse", *OF_CALL),
     ),
 )

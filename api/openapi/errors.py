@@ -66,7 +66,10 @@ CODES: dict[str, Code] = {
         "You have no such video.",
         "You have no such video task. Check the id; one that was deleted is not shown any more.",
     ),
-    "receipt_not_found": Code("You have no such receipt.", "You have no such receipt. Check the request's id."),
+    "receipt_not_found": Code(
+        "You have no such receipt, or its call has not ended.",
+        "You have no such receipt. Check the request's id; a receipt is written when its call has ended.",
+    ),
     "session_not_found": Code(
         "You have no such session.",
         "You have no such session. GET /v1/sessions lists those that have not ended.",
@@ -84,6 +87,14 @@ CODES: dict[str, Code] = {
     "idempotency_in_progress": Code(
         "A request with the same `Idempotency-Key` is under way.",
         "A request with this `Idempotency-Key` is under way. Ask again when it has ended.",
+        "Idempotency-Key",
+    ),
+    "idempotency_answer_lost": Code(
+        "The call with this `Idempotency-Key` was charged, and its whole answer is not there any more.",
+        "The request with this `Idempotency-Key` was charged, but its whole answer could not be kept. GET "
+        "/v1/receipts/req_0192f3a45b6c0123456789abcdef0123456789abcdef tells what it cost; to make it anew, send "
+        "another key.",
+        "Idempotency-Key",
     ),
     "task_not_ready": Code(
         "The video is not completed.", "The video is not completed, but running. Poll it until it is completed."
@@ -119,6 +130,7 @@ CODES: dict[str, Code] = {
     "idempotency_key_reused": Code(
         "The `Idempotency-Key` came with another request before.",
         "This `Idempotency-Key` came with another request before. Send a new one.",
+        "Idempotency-Key",
     ),
     "rate_limit_exceeded": Code(
         "The key sends more requests a minute than it may.",
@@ -170,6 +182,7 @@ class Group(Struct, frozen=True):
         return status
 
 
+_INVALID = ("missing_required_parameter", "invalid_type", "invalid_value", "invalid_image", "invalid_image_url")
 _RETRY, _FINAL = ("Retry-After",), ("x-should-retry",)
 ERRORS: dict[str, Group] = {
     "UnreadableBody": Group("The body cannot be read.", ("invalid_json",)),
@@ -186,9 +199,19 @@ ERRORS: dict[str, Group] = {
     "ModelNotFound": Group("There is no such model.", ("model_not_found",)),
     "TaskNotFound": Group("You have no such video.", ("task_not_found",)),
     "SessionNotFound": Group("You have no such session.", ("session_not_found",)),
+    "ReceiptNotFound": Group("You have no such receipt.", ("receipt_not_found",)),
     "DeliveryNotFound": Group("You have no such webhook delivery.", ("delivery_not_found",)),
     "NothingHere": Group("There is nothing at this address, or not any more.", ("unknown_url",)),
-    "SessionBusy": Group("Another turn of the conversation is under way.", ("session_busy",)),
+    "KeyInUse": Group(
+        "The `Idempotency-Key` has a call that is under way, or whose answer is lost.",
+        ("idempotency_in_progress", "idempotency_answer_lost"),
+        (*_RETRY, *_FINAL),
+    ),
+    "SessionOrKeyInUse": Group(
+        "Another turn of the conversation is under way, or the `Idempotency-Key` has another call.",
+        ("session_busy", "idempotency_in_progress", "idempotency_answer_lost"),
+        (*_RETRY, *_FINAL),
+    ),
     "TaskNotReady": Group("The video is not completed.", ("task_not_ready",), _FINAL),
     "NotCancellable": Group("The video goes on.", ("not_cancellable",), _FINAL),
     "RequestTooLarge": Group("The body is too large.", ("request_too_large",)),
@@ -196,12 +219,13 @@ ERRORS: dict[str, Group] = {
     "InvalidQuery": Group("A parameter is not as it should be.", ("invalid_type", "invalid_value")),
     "InvalidParameters": Group(
         "A field is not as it should be; `param` names it.",
-        ("missing_required_parameter", "invalid_type", "invalid_value"),
+        ("missing_required_parameter", "invalid_type", "invalid_value", "idempotency_key_reused"),
     ),
     "InvalidParametersOrPicture": Group(
         "A field or a picture is not as it should be; `param` names it.",
-        ("missing_required_parameter", "invalid_type", "invalid_value", "invalid_image", "invalid_image_url"),
+        (*_INVALID, "idempotency_key_reused"),
     ),
+    "InvalidQuotedCall": Group("A field or a picture is not as it should be; `param` names it.", _INVALID),
     "TooManyRequests": Group(
         "More than the key's limits allow.",
         ("rate_limit_exceeded", "concurrency_exceeded"),

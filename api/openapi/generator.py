@@ -12,7 +12,7 @@ from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
 from api.express import ROUTES
-from api.openapi import account, audio, chat, images, service, videos
+from api.openapi import account, audio, chat, images, money, service, videos
 from api.openapi.errors import ERRORS, error_response
 from api.openapi.headers import HEADERS
 from api.openapi.operation import JSON, Answer, Content, Key, Operation
@@ -24,6 +24,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *images.OPERATIONS,
     *videos.OPERATIONS,
     *audio.OPERATIONS,
+    *money.OPERATIONS,
     *account.OPERATIONS,
     *service.OPERATIONS,
 )
@@ -45,6 +46,7 @@ TAGS = {
     "Video": "Clips from text and from pictures, as tasks.",
     "Videos": "The same tasks in the shape of OpenAI's Videos API.",
     "Audio": "Speech as text.",
+    "Receipts": "What a call costs, before it is made and when it has ended.",
     "Models": "What can be called, and what it costs.",
     "Account": "Credits, and the limits of a key.",
     "Sessions": "Where the operator's own servers keep a conversation's state.",
@@ -59,6 +61,7 @@ credits.
 Every path under `/v1` also answers without it, and with a slash at its end. A POST without a `Content-Type` is read as
 JSON. Fields that stand here are checked; those that do not are passed on to the provider. Every error has the shape of
 `Error`; an error costs nothing, except of a stream that breaks after its first byte, which costs what had come.
+`/mcp` speaks the Model Context Protocol, which describes itself: {base_url}/docs/mcp/.
 Addresses that stand here with no such method answer 405 `method_not_allowed`, all others 404 `unknown_url`.
 """
 SECURITY = "ApiKey"

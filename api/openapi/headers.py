@@ -34,6 +34,12 @@ HEADERS: dict[str, dict[str, Any]] = {
         {"type": "string", "const": "true"},
         "true",
     ),
+    "idempotent-replayed": _header(
+        "There where the call was made before with this `Idempotency-Key`: nothing is charged, and `x-request-id` and "
+        "`x-arkroute-credits` are those of the first.",
+        {"type": "string", "const": "true"},
+        "true",
+    ),
     "x-arkroute-ignored-params": _header(
         "Fields that the model lacks, and that were left out since its answer means the same.", _TEXT, "seed, user"
     ),
@@ -69,6 +75,10 @@ OF_KEY = (
     *("x-request-id", "x-client-request-id"),
     *("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
 )
-OF_CALL = (*OF_KEY, "x-arkroute-credits", "x-arkroute-model", "x-arkroute-overhead-ms", "x-arkroute-stand-in")
+OF_CALL = (
+    *OF_KEY,
+    *("x-arkroute-credits", "x-arkroute-model", "x-arkroute-overhead-ms", "x-arkroute-stand-in"),
+    "idempotent-replayed",
+)
 # Of models that may lack parameters, and may run on servers of one's own.
 OF_MODEL = (*OF_CALL, "x-arkroute-ignored-params", "x-arkroute-session-state", "Set-Cookie")

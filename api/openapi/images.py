@@ -98,8 +98,8 @@ _ANSWERS = {
         headers.OF_CALL,
     )
 }
-_ERRORS = ("BadRequest", "InvalidParametersOrPicture", *OF_CALL)
-_PARAMETERS = ("MaxCredits", "ClientRequestId")
+_ERRORS = ("BadRequest", "InvalidParametersOrPicture", "KeyInUse", *OF_CALL)
+_PARAMETERS = ("IdempotencyKey", "MaxCredits", "ClientRequestId")
 
 OPERATIONS = (
     Operation(

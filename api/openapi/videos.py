@@ -176,9 +176,14 @@ WEBHOOK = {
     "data": _COMPLETED,
 }
 
-_OF_NEW = ("UnreadableBody", "InvalidParametersOrPicture", *(name for name in OF_CALL if name != "ProviderError"))
+_OF_NEW = (
+    "UnreadableBody",
+    "InvalidParametersOrPicture",
+    "KeyInUse",
+    *(name for name in OF_CALL if name != "ProviderError"),
+)
 _OF_TASK = ("TaskNotFound", *OF_KEY)
-_CALL = ("MaxCredits", "ClientRequestId")
+_CALL = ("IdempotencyKey", "MaxCredits", "ClientRequestId")
 _TASK_ID = ("TaskId", "ClientRequestId")
 _VIDEO_HEADERS = (*headers.OF_KEY, "openai-poll-after-ms")
 

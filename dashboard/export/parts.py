@@ -23,8 +23,10 @@ from billing.models import (
     Redemption,
     Referral,
 )
+from gateway.idempotency import body_of
 from gateway.media import signed_url
 from gateway.models import (
+    IdempotentCall,
     KeptInput,
     Notice,
     NoticePreferences,
@@ -66,6 +68,10 @@ class Part(Struct, frozen=True):
 
 def _link(name: str) -> dict[str, Any]:
     return {"link": signed_url(name) if name else None}
+
+
+def _answer(call: IdempotentCall) -> dict[str, Any]:
+    return {"answer": body_of(call).decode(errors="replace") if call.status else None}
 
 
 PARTS = (
@@ -241,6 +247,15 @@ PARTS = (
         "account_id",
         shown=("id", "body", "is_cut", "created_at"),
         hidden=("account_id",),
+    ),
+    Part(
+        "idempotent_calls",
+        IdempotentCall,
+        "calls that you gave an Idempotency-Key within the last day, with their answers",
+        "account_id",
+        shown=("key", "request_id", "task_id", "status", "created_at"),
+        hidden=("id", "account_id", "digest", "leased_until", "headers", "body", "file"),
+        more=_answer,
     ),
     Part(
         "pictures",

@@ -8,14 +8,15 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.call import Call
-from gateway.catalog.schema import ChatSpec
+from gateway.catalog.schema import ChatSpec, Model
 from gateway.charge import Charge, charging
 from gateway.errors import InvalidValue, ProviderError, ProviderFault
 from gateway.flows.delivery import Delivery
 from gateway.flows.dialect import Delivered, Dialect
 from gateway.inputs import note_inputs
 from gateway.limits.allowed import find_model
-from gateway.pricing import affordable_output, quote
+from gateway.prices import honoured
+from gateway.pricing import Quote, affordable_output, quote
 from gateway.providers.base import ChatProvider, Deployment
 from gateway.providers.registry import get_provider
 from gateway.requests.support import ignored_params
@@ -41,7 +42,7 @@ async def complete(call: Call, request: ChatRequest, dialect: Dialect | None = N
     call.model = request.model
     note_inputs(call, request.body)
     deployments = dialect.choose(call, await find_deployments(model, request))
-    async with conversation(call, request, deployments) as turn, charging(call, quote(model, request)) as charge:
+    async with conversation(call, request, deployments) as turn, charging(call, _quote(model, request)) as charge:
         _cap_output(call, charge, request)
         answer = await execute(call, deployments, dialect.ask)
         await charge.capture(within_limits(answer.usage, spec, request))
@@ -64,7 +65,7 @@ async def stream(call: Call, request: ChatRequest, dialect: Dialect | None = Non
     call.model = request.model
     note_inputs(call, request.body)
     deployments = dialect.choose(call, await find_deployments(model, request))
-    async with conversation(call, request, deployments) as turn, charging(call, quote(model, request)) as charge:
+    async with conversation(call, request, deployments) as turn, charging(call, _quote(model, request)) as charge:
         _cap_output(call, charge, request)
         opened = await execute(call, deployments, lambda deployment: _open(dialect, deployment))
         delivery = opened.delivery
@@ -96,6 +97,10 @@ async def stream(call: Call, request: ChatRequest, dialect: Dialect | None = Non
             turn.end()
     if last := delivery.end(usage, charged):
         yield last
+
+
+def _quote(model: Model, request: ChatRequest) -> Quote:
+    return honoured(model, lambda one: quote(one, request))
 
 
 class _Opened(Struct):

@@ -9,6 +9,7 @@ from gateway.charge import charging
 from gateway.errors import InvalidValue, ProviderError, ProviderFault
 from gateway.inputs import note_inputs
 from gateway.limits.allowed import find_model
+from gateway.prices import honoured
 from gateway.pricing import quote
 from gateway.providers.base import EmbeddingProvider
 from gateway.providers.registry import get_provider
@@ -34,7 +35,7 @@ async def embed(call: Call, request: EmbeddingRequest) -> dict[str, Any]:
     deployments = await find_deployments(model, request)
     call.model, call.ignored_params = request.model, ignored_params(deployments[0].model, request)
     note_inputs(call, request.body)
-    async with charging(call, quote(model, request)) as charge:
+    async with charging(call, honoured(model, lambda one: quote(one, request))) as charge:
         answer = await execute(
             call,
             deployments,

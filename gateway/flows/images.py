@@ -19,7 +19,8 @@ from gateway.flows.results import Result, rows_of, take_results
 from gateway.inputs import note_inputs
 from gateway.limits.allowed import find_model
 from gateway.media import signed_url
-from gateway.pricing import quote
+from gateway.prices import honoured
+from gateway.pricing import Quote, quote
 from gateway.providers.base import Deployment, ImageProvider, ImageStreamProvider
 from gateway.providers.registry import get_provider
 from gateway.requests.images import AskedImage, add_pictures, can_make, fit_image, refit_image
@@ -45,7 +46,7 @@ async def generate(call: Call, asked: AskedImage) -> dict[str, Any]:
     """
     job = await _read(call, asked)
     deployments = await _find_deployments(job)
-    async with charging(call, quote(job.model, job.request)) as charge:
+    async with charging(call, job.quote()) as charge:
         made = await execute(call, deployments, lambda deployment: _paid(call, deployment, _make(deployment, job)))
         results = await take_results(call, made.answer.pictures, inline=job.request.b64)
         usage = replace(made.answer.usage, images=len(results))
@@ -76,7 +77,7 @@ async def stream(call: Call, asked: AskedImage) -> AsyncGenerator[list[bytes], N
     """
     job = await _read(call, asked)
     deployments = await _find_deployments(job)
-    async with charging(call, quote(job.model, job.request)) as charge:
+    async with charging(call, job.quote()) as charge:
         opened = await execute(call, deployments, lambda deployment: _paid(call, deployment, _open(deployment, job)))
         seen: set[int] = set()
         async with aclosing(opened.parts):
@@ -107,6 +108,9 @@ class _Job(Struct):
     model: Model
     request: ImageRequest
 
+    def quote(self) -> Quote:
+        return honoured(self.model, lambda model: quote(model, self.request))
+
     def for_deployment(self, deployment: Deployment) -> ImageRequest:
         """The request as the model there can make it. A stand-in paints what the model that it stands for would."""
         if deployment.stand_in or deployment.model is self.model:
@@ -124,7 +128,7 @@ async def _read(call: Call, asked: AskedImage) -> _Job:
     call.model = asked.fields.model
     note_inputs(call, asked.body)
     if asked.names_addresses:
-        await check_balance(call, quote(model, request).base)
+        await check_balance(call, _Job(asked, model, request).quote().base)
     began = perf_counter()
     await add_pictures(asked, request, owner=call.caller.user_id)
     call.waited += perf_counter() - began

@@ -6,6 +6,7 @@ import logging
 from django.db import transaction
 
 from accounts.database import run_in_database_thread
+from gateway.idempotency import forget_answers
 from gateway.inputs import forget_inputs
 from gateway.jobs.looking import try_to_cancel
 from gateway.models import Notice, NoticePreferences, StoredPicture, VideoTask, WebhookDelivery, WebhookSecret
@@ -24,7 +25,7 @@ AT_ONCE = 256
 
 
 async def leave(account_id: int) -> None:
-    """Videos under way are cancelled; results, webhooks, conversations, kept prompts and notices go.
+    """Videos under way are cancelled; results, webhooks, conversations, kept prompts and answers, and notices go.
 
     Receipts stay: they explain the ledger.
 
@@ -48,6 +49,7 @@ def _silence(account_id: int) -> list[str]:
     Notice.objects.filter(user_id=account_id).delete()
     NoticePreferences.objects.filter(user_id=account_id).delete()
     forget_inputs(account_id)
+    forget_answers(account_id)
     return list(tasks.values_list("pk", flat=True))
 
 

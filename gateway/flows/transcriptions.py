@@ -18,7 +18,8 @@ from gateway.charge import charging, check_balance
 from gateway.errors import InvalidValue, ProviderError
 from gateway.inputs import note_inputs
 from gateway.limits.allowed import find_model
-from gateway.pricing import quote_transcription
+from gateway.prices import honoured
+from gateway.pricing import Quote, quote_transcription
 from gateway.providers.base import Deployment, TranscriptionProvider
 from gateway.providers.registry import get_provider
 from gateway.requests.transcriptions import AskedTranscription, check_transcription, fit_transcription, ignored_fields
@@ -41,7 +42,7 @@ async def transcribe(call: Call, asked: AskedTranscription) -> dict[str, Any] | 
     model, request = await _measure(call, asked)
     deployments = await find_deployments(model, request)
     _note(call, asked, deployments[0])
-    async with charging(call, quote_transcription(model, request.seconds)) as charge:
+    async with charging(call, _quote(model, request)) as charge:
         answer = await execute(
             call, deployments, lambda deployment: _provider(deployment).transcribe(deployment, request)
         )
@@ -59,7 +60,7 @@ async def stream(call: Call, asked: AskedTranscription) -> AsyncGenerator[list[b
     model, request = await _measure(call, asked)
     deployments = await find_deployments(model, request)
     _note(call, asked, deployments[0])
-    async with charging(call, quote_transcription(model, request.seconds)) as charge:
+    async with charging(call, _quote(model, request)) as charge:
         opened = await execute(call, deployments, lambda deployment: _open(deployment, request))
         said = Said(request)
         async with aclosing(opened.parts):
@@ -84,6 +85,10 @@ async def stream(call: Call, asked: AskedTranscription) -> AsyncGenerator[list[b
         charged = await charge.capture(replace(answer.usage, seconds=request.seconds))
     _compare_lengths(call, answer, request)
     yield [_done(answer, request, charged)]
+
+
+def _quote(model: Model, request: TranscriptionRequest) -> Quote:
+    return honoured(model, lambda one: quote_transcription(one, request.seconds))
 
 
 class Said:

@@ -19,13 +19,23 @@ from gateway import jobs
 from gateway.call import Call
 from gateway.catalog.schema import Model
 from gateway.charge import check_balance, check_limit, insufficient
-from gateway.errors import ConcurrencyExceeded, KeyCreditsSpent, NotCancellable, Overloaded, TaskNotFound, TaskNotReady
+from gateway.errors import (
+    ConcurrencyExceeded,
+    DatabaseUnavailable,
+    KeyCreditsSpent,
+    NotCancellable,
+    Overloaded,
+    TaskNotFound,
+    TaskNotReady,
+)
+from gateway.idempotency import Claim
 from gateway.inputs import note_inputs
 from gateway.jobs.looking import try_to_cancel
 from gateway.limits import spending
 from gateway.limits.allowed import find_model
 from gateway.media import MediaGone, StoredMedia, open_stored
 from gateway.models import VideoTask
+from gateway.prices import honoured
 from gateway.pricing import quote_video
 from gateway.requests.videos import AskedVideo, fit_video, load_frames
 from gateway.routing.deployments import find_deployments
@@ -55,11 +65,13 @@ async def create(call: Call, asked: AskedVideo) -> VideoTask:
 
     Raises a `GatewayError`; then there is no task, and nothing is held.
     """
+    if call.claim is not None and call.claim.task_id:
+        return await _find_begun(call, call.claim.task_id)
     model = find_model(call, asked.model)
     call.model = asked.model
     note_inputs(call, asked.body)
     request = fit_video(asked, model, reference=new_task_id())
-    quote = quote_video(model, request.seconds, request.resolution, request.audio)
+    quote = honoured(model, lambda one: quote_video(one, request.seconds, request.resolution, request.audio))
     check_limit(call, quote)
     await _look_for_a_place(call, model, request)
     # Fetching pictures is work: not for those who could not pay.
@@ -91,13 +103,21 @@ async def create(call: Call, asked: AskedVideo) -> VideoTask:
     )
     try:
         await _write_within_limit(call, task)
-    except (ledger.LedgerError, ConcurrencyExceeded, KeyCreditsSpent) as error:
+    except (ledger.LedgerError, ConcurrencyExceeded, KeyCreditsSpent, DatabaseUnavailable) as error:
         await asyncio.to_thread(discard, [frame["name"] for frame in frames.values()])
         if isinstance(error, ledger.InsufficientCredits):
             raise insufficient(error.needed, error.available) from None
         raise
     call.charged = task.cost
     jobs.wake()
+    return task
+
+
+async def _find_begun(call: Call, task_id: str) -> VideoTask:
+    """The task that was made for this call's key, by a process that died before it answered. Raises `TaskNotFound`."""
+    task = await find(call, task_id)
+    call.model, call.charged = task.model, task.cost
+    call.served_by, call.stand_in = task.served_by, task.stand_in
     return task
 
 
@@ -214,25 +234,30 @@ async def _write_within_limit(call: Call, task: VideoTask) -> None:
     """Like `_write`; raises `KeyCreditsSpent` where the key has a limit of credits and the task would exceed it."""
     caller = call.caller
     if not caller.credit_limit:
-        await run_in_database_thread(_write, task, caller.concurrent_videos, call.kept)
+        await run_in_database_thread(_write, task, caller.concurrent_videos, call.kept, call.claim)
         return
     reservation = await spending.reserve(call, task.cost, task.cost, afresh=True)
     spent = 0
     try:
-        await run_in_database_thread(_write, task, caller.concurrent_videos, call.kept)
+        await run_in_database_thread(_write, task, caller.concurrent_videos, call.kept, call.claim)
         spent = task.cost
     finally:
         reservation.settle(spent)
 
 
-def _write(task: VideoTask, most: int, kept: Sequence[ledger.NewRow]) -> None:
-    """Writes the task, its first event and its hold, unless the key has `most` tasks under way; `kept` along."""
+def _write(task: VideoTask, most: int, kept: Sequence[ledger.NewRow], claim: Claim | None) -> None:
+    """Writes the task, its first event and its hold, unless the key has `most` tasks under way; `kept` along.
+
+    Where the call has a `claim` to its `Idempotency-Key`, this names the task from now on.
+    """
     with transaction.atomic():
         # The account's lock makes the count exact: whoever else begins a task of its keys waits.
         CreditAccount.objects.select_for_update().filter(pk=task.account_id).first()
         _check_room(task.api_key_id, most)
         events = life.begin(task, task.created_at)
         ledger.apply_now([money.hold(task, also=(task, *events, *kept))])
+        if claim is not None:
+            claim.bind(task.pk)
 
 
 def _check_room(key_id: int, most: int) -> None:

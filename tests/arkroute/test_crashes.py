@@ -37,11 +37,14 @@ class Gateway:
 
     def ask(self, *, stream: bool = False, text: str = "Hello!") -> None:
         """One call, whose answer may never come."""
-        body = {"model": "gpt-5.4-mini", "messages": [{"role": "user", "content": text}], "stream": stream}
         try:
-            httpx.post(f"{self.running.url}/v1/chat/completions", json=body, headers=self.headers, timeout=30)
+            self.answer(stream=stream, text=text)
         except httpx.TransportError:
             return
+
+    def answer(self, *, stream: bool = False, text: str = "Hello!") -> httpx.Response:
+        body = {"model": "gpt-5.4-mini", "messages": [{"role": "user", "content": text}], "stream": stream}
+        return httpx.post(f"{self.running.url}/v1/chat/completions", json=body, headers=self.headers, timeout=30)
 
     def kill(self) -> None:
         self.running.kill()
@@ -122,3 +125,36 @@ def test_killed_at_any_moment_under_load_everything_adds_up(gateway, upstream) -
     assert books["held"] == 0
     assert books["posted"] == 500_000 - 1_000 * books["charged"]
     assert gateway.serves_again()
+
+
+AGE = """
+from datetime import timedelta
+from django.utils import timezone
+from gateway.models import IdempotentCall
+IdempotentCall.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+"""
+
+
+def test_killed_with_a_keyed_call_in_flight_the_key_is_free_when_its_hold_has_come_back(gateway, upstream) -> None:
+    upstream.behaviour = Behaviour(hang=True)
+    gateway.headers["idempotency-key"] = "mine"
+    call = threading.Thread(target=gateway.ask)
+    call.start()
+    wait_for(lambda: upstream.requests)
+    time.sleep(0.2)
+    gateway.kill()
+    call.join()
+    upstream.behaviour = Behaviour()
+    # Two minutes later.
+    run_manage(gateway.environment, "shell", "-c", AGE)
+    assert gateway.serves_again() is False, "the hold is there until it is swept"
+    answers = [gateway.answer()]
+    assert gateway.books()["swept"] == 1
+    answers += [gateway.answer() for _ in range(2)]
+    assert [(one.status_code, one.headers.get("idempotent-replayed")) for one in answers] == [
+        (409, None),
+        (200, None),
+        (200, "true"),
+    ]
+    account = httpx.get(f"{gateway.running.url}/v1/account", headers=gateway.headers).json()
+    assert account["credits"] == {"balance": 499, "held": 0, "available": 499}

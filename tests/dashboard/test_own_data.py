@@ -39,8 +39,8 @@ NOT_EXPORTED = {
 # What a deletion leaves of each table that has a link to a user.
 ERASED = {
     *("account.EmailAddress", "account.EmailConfirmation", "mfa.Authenticator", "usersessions.UserSession"),
-    *("gateway.KeptInput", "gateway.Notice", "gateway.NoticePreferences", "gateway.StoredPicture"),
-    *("gateway.WebhookDelivery", "gateway.WebhookSecret", "billing.AutoTopUp"),
+    *("gateway.IdempotentCall", "gateway.KeptInput", "gateway.Notice", "gateway.NoticePreferences"),
+    *("gateway.StoredPicture", "gateway.WebhookDelivery", "gateway.WebhookSecret", "billing.AutoTopUp"),
 }
 ANONYMOUS = {
     "accounts.User": "its row stays for the ledger, without a name",

@@ -61,7 +61,8 @@ def test_what_is_charged_counts_with_what_went_beyond_the_hold(alice) -> None:
 def test_calls_are_grouped_by_model_by_key_and_by_type(alice) -> None:
     key = named_key(alice, "backend")
     make_receipt(alice, api_key_id=key.pk)
-    make_receipt(alice, api_key_id=key.pk, model="sandbox-image", endpoint="/v1/images/edits", captured=5000)
+    make_receipt(alice, api_key_id=key.pk, model="sandbox-image", endpoint="/v1/images/edits", captured=2000)
+    make_receipt(alice, api_key_id=key.pk, model="sandbox-image", endpoint="/mcp/generate_image", captured=3000)
     make_receipt(alice, api_key_id=999, endpoint="/v1/responses")
 
     def names(by: str) -> list[tuple[str, int]]:
