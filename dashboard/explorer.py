@@ -17,13 +17,15 @@ from dashboard.samples import LANGUAGES, PATHS, Sample, example_body, samples
 from dashboard.templatetags.code import highlight
 from gateway.catalog import get_model, resolve_alias
 from gateway.catalog.schema import Model
-from gateway.errors import InvalidType, ModelNotFound, RequestError, RequestTooLarge
+from gateway.errors import InvalidType, InvalidValue, ModelNotFound, RequestError, RequestTooLarge
 from gateway.flows.quotes import quote_call
 from gateway.requests.decoding import decode_object
 from gateway.routing.deployments import is_available
 
 # Pictures and recordings do not come along: what does is text.
 MAX_BYTES = 256 * 1024
+# Lists and objects in each other. A JSON Schema has some ten of them.
+MOST_LEVELS = 32
 # Longer code is shown without colours, which would take the server longer than anybody reads it.
 MOST_COLOURED = 20_000
 # What stands in the code for the key; the page puts its visitor's there, which the server never sees.
@@ -96,9 +98,11 @@ def _first(offers: Sequence[Offer], asked: Mapping[str, str]) -> Model | None:
 
 
 def _read(request: HttpRequest) -> tuple[Model, dict[str, Any]]:
-    if int(request.headers.get("content-length") or 0) > MAX_BYTES:
+    if int(request.headers.get("content-length") or 0) > MAX_BYTES or len(request.body) > MAX_BYTES:
         raise RequestTooLarge(f"Calls of more than {MAX_BYTES >> 10} KB of text are not described here.")
     sent = decode_object(request.body)
+    if _is_deeper(sent, MOST_LEVELS):
+        raise InvalidValue(f"Calls of more than {MOST_LEVELS} levels of lists and objects are not described here.")
     name, fields = sent.get("model"), sent.get("fields")
     if not isinstance(name, str) or not isinstance(fields, dict):
         raise InvalidType("`model` must be a string, and `fields` an object.")
@@ -108,6 +112,14 @@ def _read(request: HttpRequest) -> tuple[Model, dict[str, Any]]:
     example = example_body(model)
     missing = {name: example[name] for name in ("prompt", "messages", "input", "image") if name in example}
     return model, {**missing, **fields}
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand in each other more often than that."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
 def _estimate(model: Model, fields: Mapping[str, Any]) -> dict[str, Any]:

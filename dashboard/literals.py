@@ -20,18 +20,19 @@ _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 def literal(value: Any, language: Language, *, indent: int = 0) -> str:
     """`value` as source text whose first line stands at `indent` spaces; the others are indented by it, too."""
-    if value is None or isinstance(value, bool):
-        return WORDS[language][value]
-    if isinstance(value, str):
-        # An escape in JSON is the same in the two others.
-        return json.dumps(value, ensure_ascii=False)
+    line = _line(value, language)
+    if len(line) + indent <= LINE or not isinstance(value, dict | list) or not value:
+        return line
+    deeper = indent + INDENT * (2 if language == "python" else 1)
     if isinstance(value, dict):
-        pairs = [f"{name_of(name, language)}: {{}}" for name in value]
-        padded = language == "javascript"
-        return _several(pairs, list(value.values()), language, indent, ("{", "}"), padded=padded)
-    if isinstance(value, list):
-        return _several(["{}"] * len(value), value, language, indent, ("[", "]"))
-    return json.dumps(value)
+        parts = [f"{name_of(name, language)}: {literal(one, language, indent=deeper)}" for name, one in value.items()]
+    else:
+        parts = [literal(one, language, indent=deeper) for one in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    # JSON alone takes no comma after the last.
+    comma = "" if language == "json" else ","
+    body = ",\n".join(" " * deeper + part for part in parts)
+    return f"{opening}\n{body}{comma}\n{' ' * indent}{closing}"
 
 
 def name_of(name: str, language: Language) -> str:
@@ -41,24 +42,15 @@ def name_of(name: str, language: Language) -> str:
     return json.dumps(name, ensure_ascii=False)
 
 
-def _several(
-    heads: list[str], values: list[Any], language: Language, indent: int, ends: tuple[str, str], *, padded: bool = False
-) -> str:
-    opening, closing = ends
-    if not values:
-        return opening + closing
-    space = " " if padded else ""
-    parts = [_fill(head, literal(value, language)) for head, value in zip(heads, values, strict=True)]
-    line = f"{opening}{space}{', '.join(parts)}{space}{closing}"
-    if len(line) + indent <= LINE and "\n" not in line:
-        return line
-    deeper = indent + INDENT * (2 if language == "python" else 1)
-    parts = [_fill(head, literal(value, language, indent=deeper)) for head, value in zip(heads, values, strict=True)]
-    # JSON alone takes no comma after the last.
-    comma = "" if language == "json" else ","
-    body = ",\n".join(" " * deeper + part for part in parts)
-    return f"{opening}\n{body}{comma}\n{' ' * indent}{closing}"
-
-
-def _fill(head: str, text: str) -> str:
-    return head[:-2] + text
+def _line(value: Any, language: Language) -> str:
+    """`value` on one line, however long."""
+    if value is None or isinstance(value, bool):
+        return WORDS[language][value]
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{name_of(name, language)}: {_line(one, language)}" for name, one in value.items())
+        space = " " if language == "javascript" and pairs else ""
+        return f"{{{space}{pairs}{space}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_line(one, language) for one in value)}]"
+    # An escape in JSON is the same in the two others.
+    return json.dumps(value, ensure_ascii=False)

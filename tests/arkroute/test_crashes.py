@@ -18,8 +18,9 @@ from billing import group_commit, ledger
 from billing.audit import CHECKS, find_errors
 from billing.models import CreditAccount, Hold
 from gateway.models import Receipt
-from tests.arkroute.conftest import Running
+from tests.arkroute.conftest import Running, run_manage
 from tests.upstreams.openai import FakeOpenAI
+from tests.upstreams.openai_behaviour import Behaviour
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

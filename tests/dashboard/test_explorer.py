@@ -152,3 +152,14 @@ def test_pictures_are_not_to_be_sent_along() -> None:
     body = {"model": "nano-banana-2", "fields": {"prompt": "a" * 300_000}}
     response = Client().post("/explorer/call/", body, content_type="application/json")
     assert response.json()["error"]["code"] == "request_too_large"
+
+
+@pytest.mark.parametrize("levels", [30, 400])
+def test_what_is_nested_deeply_is_described_or_refused_at_once(levels: int) -> None:
+    nested: Any = []
+    for _ in range(levels):
+        nested = [nested]
+    answer = Client().post(
+        "/explorer/call/", {"model": "gpt-5.5", "fields": {"x": nested}}, content_type="application/json"
+    )
+    assert answer.status_code == (200 if levels < 32 else 400)
