@@ -154,7 +154,7 @@ def test_pictures_are_not_to_be_sent_along() -> None:
     assert response.json()["error"]["code"] == "request_too_large"
 
 
-@pytest.mark.parametrize("levels", [30, 400])
+@pytest.mark.parametrize("levels", [25, 400])
 def test_what_is_nested_deeply_is_described_or_refused_at_once(levels: int) -> None:
     nested: Any = []
     for _ in range(levels):
