@@ -52,7 +52,7 @@ CHROMIUM = $(AS_ROOT) apt-get -qq update && $(AS_ROOT) env DEBIAN_FRONTEND=nonin
 	apt-get -qq install --no-install-recommends chromium fonts-liberation >/dev/null
 
 # The tests use the real models: those in var/models, wherever the data of `make run` lies.
-test: $(VENV)/.packages-dev
+test: $(VENV)/.packages-dev sdk/.venv/.packages
 	@command -v chromium >/dev/null || { echo '→ chromium, for the tests in a browser' && $(CHROMIUM); } || { \
 		echo '✗ The tests in a browser need Chromium. On Debian and Ubuntu: apt-get install chromium'; exit 1; }
 	@ls $(call MODELS,var,yes) >/dev/null 2>&1 || \
@@ -61,13 +61,16 @@ test: $(VENV)/.packages-dev
 	@$(PYTEST) -n 3 --dist worksteal
 	@echo '→ tests of the database on Postgres'
 	@ARKROUTE_TEST_DATABASE=postgres $(PYTEST) -n 2 -m database $$(grep -rl --include='test_*.py' mark.database tests | sort)
+	@echo '→ tests of the SDK'
+	@cd sdk && .venv/bin/python -m pytest -q
 
-lint: $(VENV)/.packages-dev
+lint: $(VENV)/.packages-dev sdk/.venv/.packages
 	@echo '→ ruff'
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@echo '→ mypy'
 	@$(VENV)/bin/python -m mypy .
+	@cd sdk && .venv/bin/mypy
 	@echo '→ migrations'
 	@SECRET_KEY=lint-only DEBUG=on $(MANAGE) makemigrations --check --dry-run
 
@@ -103,6 +106,13 @@ $(VENV)/.packages-dev: requirements-dev.txt requirements-local.txt requirements.
 	@echo '→ packages, with those for tests (a minute or two the first time)'
 	@$(call PIP_INSTALL,requirements-dev.txt)
 	@touch $@ $(VENV)/.packages $(VENV)/.packages-local
+
+# A place of its own: its name for imports is this project's, too.
+sdk/.venv/.packages: sdk/pyproject.toml | $(VENV)/bin/python
+	@echo '→ packages for the SDK and its tests'
+	@$(VENV)/bin/python -m venv --clear sdk/.venv
+	@sdk/.venv/bin/python -m pip --disable-pip-version-check install -q --progress-bar off -e './sdk[dev]'
+	@touch $@
 
 # At development time alone (Node): what they write is committed.
 css: frontend/node_modules/.package-lock.json

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from accounts.admin_lists import Days, FirstRows, ReadOnlyAdmin
 from accounts.admin_parts import Fact, Found, Link, Sign, finders, search_link, signs, user_facts
@@ -73,7 +73,7 @@ class PurchaseAdmin(AccountRowsAdmin):
             for one in purchase.reversals.order_by("created_at")
         )
         text = "{} {}: {}, {:.2f} of money, {} credits"
-        return format_html_join(format_html("<br>"), text, rows) or format_html("none")
+        return format_html_join(mark_safe("<br>"), text, rows) or mark_safe("none")
 
     @admin.display(description="entries")
     def entries(self, purchase: Purchase) -> SafeString:

@@ -1,6 +1,7 @@
 """How answers leave, and clients that do not take them."""
 
 import asyncio
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -61,7 +62,9 @@ def test_a_large_answer_arrives_whole(port: int) -> None:
 def test_a_client_that_does_not_read_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "PATIENCE_WITH_READERS", 0.2)
     with ask(port, b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n") as connection:
-        threading.Event().wait(0.6)
+        until_it_hangs_up = select.poll()
+        until_it_hangs_up.register(connection, select.POLLRDHUP)
+        assert until_it_hangs_up.poll(20_000)
         received = 0
         with suppress(ConnectionResetError):  # or an end before the answer's
             while part := connection.recv(1 << 20):

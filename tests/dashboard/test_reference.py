@@ -49,7 +49,7 @@ def test_every_error_of_an_operation_is_told(html) -> None:
     for code in ("invalid_api_key", "insufficient_credits", "invalid_image_url", "provider_timeout", "overloaded"):
         assert f"<code>{code}</code>" in section
     statuses = {failure.status for failure in OPERATIONS["createImage"].failures}
-    assert statuses == {"400", "401", "402", "403", "404", "413", "415", "422", "429", "500", "503"}
+    assert statuses == {"400", "401", "402", "403", "404", "409", "413", "415", "422", "429", "500", "503"}
 
 
 def test_fields_say_what_they_take() -> None:
