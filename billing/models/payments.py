@@ -68,6 +68,7 @@ class Purchase(models.Model):
     livemode = models.BooleanField()
     checkout_id = models.CharField(max_length=255, unique=True, null=True)
     payment_id = models.CharField(max_length=255, unique=True, null=True)
+    payment_method = models.CharField(max_length=255, blank=True, help_text="of an automatic top-up: what it charges")
     paid = models.BigIntegerField(null=True, help_text="minor units, as Stripe received them")
     reversed = models.BigIntegerField(default=0, help_text="millicredits")
     receipt_url = models.URLField(max_length=1000, blank=True)

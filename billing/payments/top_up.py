@@ -13,6 +13,7 @@ from django.utils import timezone
 from msgspec import Struct
 
 from accounts.database import run_in_database_thread
+from billing.ledger import MILLICREDITS
 from billing.models import AutoTopUp, Purchase
 from billing.packs import CURRENCY, MINOR_UNITS, Offer, custom
 from billing.payments import mails, stripe_gateway
@@ -101,8 +102,8 @@ def _claim(account_id: int) -> Attempt | None:
         if customer is None or not customer.payment_method:
             _stop(top_up, "There is no card on file.")
             return None
-        offer = custom(str(top_up.price // MINOR_UNITS))
         if top_up.purchase is None:
+            offer = custom(str(top_up.price // MINOR_UNITS))
             if top_up.account.available >= top_up.threshold or not _is_within_cap(top_up, now):
                 return None
             top_up.purchase = Purchase.objects.create(
@@ -112,13 +113,17 @@ def _claim(account_id: int) -> Attempt | None:
                 price=offer.price,
                 currency=CURRENCY,
                 livemode=stripe_gateway.is_live(),
+                payment_method=customer.payment_method,
             )
         elif top_up.purchase.payment_id is None and top_up.purchase.created_at < now - ATTEMPT_KNOWN:
             _stop(top_up, "Whether the last payment was made is not known. See your bank's statement.")
             return None
         top_up.next_at = now + LEASE
         top_up.save()
-    return Attempt(top_up.purchase, offer, customer.stripe_id, customer.payment_method)
+    # As it was begun, whatever its owner has changed since: Stripe takes a key for one payment of one amount.
+    begun = top_up.purchase
+    offer = Offer(price=begun.price, credits=begun.credits // MILLICREDITS)
+    return Attempt(begun, offer, customer.stripe_id, begun.payment_method)
 
 
 def _is_within_cap(top_up: AutoTopUp, now: datetime) -> bool:

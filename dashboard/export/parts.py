@@ -183,7 +183,7 @@ PARTS = (
             *("id", "origin", "state", "pack", "credits", "price", "currency", "livemode", "checkout_id", "payment_id"),
             *("paid", "reversed", "receipt_url", "invoice_url", "problem", "created_at", "settled_at"),
         ),
-        hidden=("account_id", "next_look_at"),
+        hidden=("account_id", "next_look_at", "payment_method"),
         credits=("credits", "reversed"),
         more=lambda purchase: {
             "taken_back_by": [

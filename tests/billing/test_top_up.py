@@ -105,6 +105,19 @@ async def test_an_attempt_whose_answer_is_lost_is_asked_for_again_and_is_one_pay
     assert len(stripe.all("payment_intent")) == 1
 
 
+async def test_an_attempt_is_asked_for_again_as_it_was_begun(stripe: FakeStripe, alice: int) -> None:
+    """Under the same key another amount, or another card, would be refused for ever."""
+    stripe.trouble("POST /v1/payment_intents", cut="after", times=3)
+    with pytest.raises(PaymentsUnavailable):
+        await top_up.run()
+    await AutoTopUp.objects.aupdate(price=50 * DOLLAR)
+    await Customer.objects.aupdate(payment_method=stripe.save_card((await Customer.objects.aget()).stripe_id))
+    await is_due_again()
+    await top_up.run()
+    assert await balance_of(alice) == 510
+    assert len(stripe.all("payment_intent")) == 1
+
+
 async def test_an_attempt_that_stripe_may_have_forgotten_is_not_repeated(stripe: FakeStripe, alice: int) -> None:
     stripe.trouble("POST /v1/payment_intents", cut="after", times=3)
     with pytest.raises(PaymentsUnavailable):
