@@ -14,6 +14,8 @@ from tests.browser.gateway import PASSWORD, account_of
 def test_settings_are_kept_and_the_data_is_handed_out(page: Page, newcomer: Newcomer) -> None:
     page.goto("/settings/")
     page.get_by_role("button", name="Turn on keeping prompts").click()
+    # A reload amid the form's answer would break off.
+    expect(page.get_by_role("button", name="Turn off and erase kept prompts")).to_be_visible()
     page.reload()
     expect(page.get_by_role("button", name="Turn off and erase kept prompts")).to_be_visible()
     with page.expect_download() as started:
